@@ -1,0 +1,139 @@
+"""The `difusa` command: a table of verbs; each is a documented Python function, imported only when it is called."""
+
+import os
+import sys
+from dataclasses import dataclass
+
+from difusa import __version__
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb: its line in the help, and where its function lives (module:function)."""
+
+    help: str
+    where: str
+
+
+VERBS = {
+    "demo": Verb("restore a real picture that was really damaged: demo/index.html", "difusa.apps.demo:demo"),
+    "app": Verb("open the pages: upload, brush a mask, restore, compare, download", "difusa.apps.launch:app"),
+    "doctor": Verb("what this machine has, what is missing, what it costs", "difusa.apps.doctor:doctor"),
+    "models": Verb("list the models at hand", "difusa.domains.models:models"),
+    "bench": Verb("measure, and write docs/results/NAME.json and NAME.md", "difusa.apps.bench:bench"),
+    "train": Verb("train a model from a recipe, resume it, or fine-tune one", "difusa.apps.train:train"),
+    "data prepare": Verb("make a folder of pictures ready to train on", "difusa.shared.training.prepare:prepare"),
+    "heritage restore": Verb("restore pictures, and map what was invented", "difusa.domains.heritage.task:restore"),
+    "heritage undo": Verb("give back the original file from a bundle", "difusa.domains.heritage.task:undo"),
+    "heritage find": Verb("find the damage in a picture: a mask", "difusa.domains.heritage.find:find_damage"),
+    "heritage evaluate": Verb("score restorations against the truth", "difusa.domains.heritage.metrics:evaluate"),
+}
+
+
+def help_text(group: str = "") -> str:
+    """The help of the whole command, or of the verbs that share the first word `group`."""
+    names = [name for name in VERBS if not group or name.split()[0] == group]
+    width = max(map(len, names))
+    lines = [
+        f"Difusa {__version__}: diffusion models for heritage, medicine, molecules and materials.",
+        "",
+        f"usage: difusa {group or 'VERB'} {'VERB ' if group else ''}[ARGUMENTS]",
+        "",
+        *(f"  {name:{width}}  {VERBS[name].help}" for name in names),
+        "",
+        "`difusa VERB --help` tells the arguments of a verb. DIFUSA_DEBUG=1 shows where an error arose.",
+    ]
+    return "\n".join(lines)
+
+
+def nearest(words: list[str]) -> list[str]:
+    """The verbs that look most like what was typed, best first; at most three."""
+    from difflib import SequenceMatcher
+
+    def likeness(name: str) -> float:
+        typed, meant = (words[0], " ".join(words[:2])), (name, name.split()[-1])
+        return max(SequenceMatcher(None, a, b).ratio() for a in typed for b in meant)
+
+    return [name for name in sorted(VERBS, key=likeness, reverse=True) if likeness(name) >= 0.6][:3]
+
+
+def load(where: str):
+    """The function at module:function. Raises ValueError with the way out if it or a package it needs is missing."""
+    from importlib import import_module
+
+    module, function = where.split(":")
+    try:
+        return getattr(import_module(module), function)
+    except AttributeError as error:
+        raise ValueError(missing_package(where)) from error
+    except ModuleNotFoundError as error:
+        raise ValueError(missing_package(error.name or module)) from error
+
+
+def missing_package(name: str) -> str:
+    """What to tell somebody who lacks the module `name`."""
+    from difusa.apps.doctor import extra_with
+
+    if name.split(".")[0] == "difusa":
+        return f"difusa {__version__} has no {name}; a newer version may: pip install --upgrade difusa"
+    extra = extra_with(name)
+    return f"this needs {name.split('.')[0]}: pip install '{f'difusa[{extra}]' if extra else name.split('.')[0]}'"
+
+
+def call(argv: list[str]) -> int:
+    """Find the verb that argv begins with, read its arguments and call it; the exit status."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(help_text())
+        return 0
+    if argv[0] == "--version":
+        print(__version__)
+        return 0
+    name = next((n for n in (" ".join(argv[:2]), argv[0]) if n in VERBS), None)
+    if name is None:
+        in_group = any(n.startswith(f"{argv[0]} ") for n in VERBS)
+        if in_group and (len(argv) == 1 or argv[1] in ("-h", "--help")):
+            print(help_text(argv[0]))
+            return 0
+        close = nearest([a for a in argv if not a.startswith("-")] or argv)
+        hint = f"did you mean: {', '.join(close)}?" if close else "`difusa --help` lists the verbs"
+        raise ValueError(f"no verb is called {' '.join(argv[: 1 + in_group])!r}; {hint}")
+    function = load(VERBS[name].where)
+    from difusa.apps.arguments import read
+
+    arguments = read(function, f"difusa {name}", argv[len(name.split()) :])
+    try:
+        function(**arguments)
+    except ModuleNotFoundError as error:
+        raise ValueError(missing_package(error.name or str(error))) from error
+    return 0
+
+
+def advice(error: Exception) -> str:
+    """One line for a person: an OSError names its file first."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return f"out of memory; a smaller --batch needs less {error}".strip()
+    return str(error)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The console script. Exit status: 0 done, 2 a mistake that the user can mend, 130 stopped by Ctrl-C."""
+    try:
+        return call(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        print("\ndifusa: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (`difusa models | head`) has gone; without this, Python complains again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError, MemoryError) as error:
+        if os.environ.get("DIFUSA_DEBUG") == "1":
+            raise
+        print(f"difusa: {advice(error)}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
