@@ -1,0 +1,117 @@
+"""What is written after a restoration: the picture, its bundle, and the intervention report."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from difusa.domains.heritage import bundle as bundles
+from difusa.domains.heritage.data import Picture
+from difusa.domains.heritage.export import save, stamped
+from difusa.domains.heritage.observation import stored
+from difusa.domains.heritage.restoring import Restored
+
+REGIONS = 50  # the largest are listed one by one
+
+
+def write_results(source, target, picture, ready, restored: Restored, mask, how: str, tasks, wish, tools) -> dict:
+    """Write OUT and OUT.bundle.zip (the bundle last, so that its presence says that all is there); the figures of the report."""
+    source, target = Path(source), Path(target)
+    raw = source.read_bytes()
+    if hashlib.sha256(raw).hexdigest() != picture.sha256:
+        raise ValueError(f"{source} changed while it was being restored; restore it again")
+    chosen = restored.picture if wish.pick == "mean" else restored.one
+    chosen = (
+        stamped(chosen, originalSha256=picture.sha256, model=f"{tools.model.name} {tools.model.sha256}")
+        if restored.tiles
+        else chosen
+    )
+    marks = stored(
+        (restored.share > 0).astype(np.uint8) * 255 if mask is None else mask.astype(np.uint8) * 255, picture
+    )
+    entry = f"original/{source.name}"
+    output = save(chosen, target)
+    report = intervention(source, target, output, picture, ready, restored, chosen, marks, how, tasks, wish, tools)
+    shown = {
+        "before": bundles.shrunk(restored.before.pixels),
+        f"after ({wish.pick})": bundles.shrunk(chosen.pixels),
+        "invention map: yellow = the samples agree, violet = they do not": bundles.overlay(
+            restored.before.pixels, restored.share / np.float32(65535), restored.half / np.float32(65535)
+        ),
+    }
+    entries = {
+        entry: raw,
+        "mask.png": bundles.png(marks),
+        "invention.png": bundles.png(stored(restored.share, picture)),
+        "interval.png": bundles.png(stored(restored.half, picture)),
+        "overlay.png": bundles.png(list(shown.values())[2]),
+        "report.json": bundles.as_json(report),
+        "report.html": bundles.page(report, shown),
+    }
+    beside = bundle_path(target)
+    facts = {
+        "format": 1,
+        "original": {"name": source.name, "entry": entry, "sha256": picture.sha256},
+        "output": {"name": target.name, "sha256": report["output"]["sha256"]},
+    }
+    bundles.write_bundle(beside, entries, facts)
+    return {
+        "source": str(source), "out": str(target), "bundle": str(beside), "tasks": list(tasks), "tiles": restored.tiles,
+        "regions": len(restored.regions), "restored_share": report["mask"]["restored_share"], "noise": ready.noise,
+        "calibrated": restored.calibrated, "notes": report["notes"],
+    }  # fmt: skip
+
+
+def bundle_path(target: Path) -> Path:
+    """OUT.tif -> OUT.bundle.zip."""
+    return Path(target).with_suffix(".bundle.zip")
+
+
+def intervention(
+    source, target, output: bytes, picture: Picture, ready, restored: Restored, chosen, marks, how, tasks, wish, tools
+) -> dict:
+    """The report as a dict; no times in it, so that the same restoration gives the same bytes."""
+    import torch
+
+    import difusa
+    from difusa.shared.machine import cpu_name
+
+    plan, changed = tools.plan, restored.share > 0
+    share = float(changed.mean())
+    same = picture.pixels.shape == chosen.pixels.shape
+    touched = (
+        int(((picture.pixels != chosen.pixels).reshape(*changed.shape, -1).any(axis=2) & ~changed).sum())
+        if same
+        else None
+    )
+    departures = [f"guidance {plan.guidance:g}: not a draw from the posterior"] if plan.guided else []
+    departures += [f"temperature {plan.temperature:g}: not a draw from the prior"] if plan.temperature != 1 else []
+    width, height = picture.size
+    return {
+        "summary": f"{share:.2%} of the pixels were restored ({', '.join(tasks)}); "
+        + ("the others are the original's own. " if not touched else "")
+        + ("The restored picture is the mean of " if wish.pick == "mean" else "The restored picture is the first of ")
+        + f"{plan.samples} samples drawn by the model {tools.model.name!r}. What was restored is a proposal, not a finding.",
+        "original": {
+            "name": source.name, "sha256": picture.sha256, "format": picture.source, "width": width, "height": height,
+            "bits": picture.pixels.dtype.itemsize * 8, "channels": 1 if picture.pixels.ndim == 2 else 3,
+            "alpha": picture.alpha is not None, "orientation": picture.orientation,
+            "icc_sha256": None if picture.icc is None else hashlib.sha256(picture.icc).hexdigest(),
+        },
+        "output": {"name": target.name, "sha256": hashlib.sha256(output).hexdigest(), "width": chosen.size[0], "height": chosen.size[1]},
+        "mask": {"origin": how, "pixels_sha256": hashlib.sha256(np.ascontiguousarray(marks).tobytes()).hexdigest(),
+                 "marked_share": round(float((marks > 0).mean()), 6), "restored_share": round(share, 6),
+                 "pixels_changed_outside": touched},
+        "tasks": list(tasks), "kind": wish.kind, "pick": wish.pick, "noise_grey_levels": ready.noise,
+        "model": {"name": tools.model.name, "sha256": tools.model.sha256},
+        "seed": plan.seed, "plan": repr(plan), "sigmas": [round(float(s), 5) for s in plan.sigmas()],
+        "space": repr(plan.space()), "guidance": restored.guidance,
+        "network_evaluations": restored.evaluations, "tiles": restored.tiles,
+        "departures": departures,
+        "interval": {"level": tools.calibration.level, "calibrated": restored.calibrated,
+                     "unit": "fraction of white; interval.png holds 65535 times the half-width"},
+        "regions": [dict(r) for r in restored.regions[:REGIONS]], "regions_in_all": len(restored.regions),
+        "notes": list(chosen.notes),
+        "made_with": {"difusa": difusa.__version__, "torch": torch.__version__, "threads": torch.get_num_threads(),
+                      "cpu": cpu_name(), "device": tools.device},
+    }  # fmt: skip
