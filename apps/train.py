@@ -1,0 +1,107 @@
+"""The verb `difusa train`: a recipe, a data folder, a time budget."""
+
+import json
+import os
+import sys
+from copy import deepcopy
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+def train(
+    recipe: Annotated[Path, tyro.conf.Positional],
+    *,
+    data: Path | None = None,
+    out: Path | None = None,
+    start: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    profile: bool = False,
+) -> Path:
+    """Trains the network of a recipe; run again with the same folder, it goes on where it stopped.
+
+    Args:
+        recipe: a TOML file, or the name of a recipe that ships (heritage: restorer, ddpm-course).
+        data: folder of training data; default: the environment variable DIFUSA_DATA.
+        out: run folder; default runs/<recipe>. Holds log.jsonl, tensorboard/, the state to resume from and model/.
+        start: weights to start from: a safetensors file or a folder (fine-tuning, or a prior the domain can adopt).
+        minutes: time budget; the state is saved and the model written when it is reached.
+        steps: train to this step instead of the recipe's; the schedule of rates stays the recipe's.
+        device: cpu or cuda; default: a GPU if there is one. Several GPUs or processes: torchrun --nproc-per-node N -m difusa.apps.train.
+        threads: CPU threads.
+        profile: write a profile of the first 20 steps to the run folder.
+
+    Returns: the model folder. Raises ValueError for a wrong recipe, Diverged when the loss is not a number.
+    """
+    import torch
+    from accelerate import Accelerator
+
+    from difusa.domains import domain, models
+    from difusa.shared.training.heldout import Watch
+    from difusa.shared.training.logs import Log
+    from difusa.shared.training.recipe import read_recipe
+    from difusa.shared.training.start import merged, start_from, with_low_rank
+    from difusa.shared.training.trainer import Trainer
+
+    plan = read_recipe(recipe_file(recipe))
+    source = Path(data or os.environ.get("DIFUSA_DATA", ""))
+    if not (data or os.environ.get("DIFUSA_DATA")):
+        raise ValueError("no training data: name a folder with --data or the environment variable DIFUSA_DATA")
+    folder = Path(out or Path("runs") / plan.name)
+    if threads:
+        torch.set_num_threads(threads)
+    accelerator = Accelerator(mixed_precision="bf16" if plan.precision == "bf16" else "no", cpu=device == "cpu")
+    home = domain(plan.domain)
+    torch.manual_seed(plan.seed)
+    network = home.network(plan.network)
+    log = Log(folder, accelerator.is_main_process)
+    if start is not None:
+        fresh = start_from(start, network, home.adopt)
+        log.event("started_from", source=Path(start).name, fresh=fresh)
+    if plan.lora:
+        network = with_low_rank(network, plan.lora)
+    trainer = Trainer(plan, network, folder, accelerator, log)
+    check_same_recipe(folder, plan)
+    if trainer.resume():
+        print(f"resumed at step {trainer.position.step}", file=sys.stderr)
+    examples = lambda options: home.examples(source, "train", options, plan.seed)  # noqa: E731
+    watch = Watch(plan, lambda options: home.examples(source, "calibrate", options, plan.seed + 1), home, profile)
+    trainer.run(examples, minutes, watch, steps)
+    watch.close(trainer)
+    if accelerator.is_main_process:
+        trained = merged(deepcopy(trainer.average.module)) if plan.lora else trainer.average.module
+        place = trainer.position
+        meta = {
+            "name": plan.name, "domain": plan.domain, "network": plan.network, "recipe_sha256": plan.sha256(), "seed": plan.seed,
+            "steps": place.step, "examples": place.seen, "minutes": round(place.seconds / 60, 1),
+            "device": torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+            "heldout": watch.latest,
+        }  # fmt: skip
+        models.write(folder / "model", trained, meta)
+    accelerator.wait_for_everyone()
+    return folder / "model"
+
+
+def recipe_file(name: Path) -> Path:
+    """The file of a recipe given as a path or by the name of one that ships. Raises FileNotFoundError with those there are."""
+    if Path(name).is_file():
+        return Path(name)
+    shipped = {p.stem: p for p in sorted((Path(__file__).parents[1] / "domains").glob("*/recipes/*.toml"))}
+    if str(name) in shipped:
+        return shipped[str(name)]
+    raise FileNotFoundError(f"no recipe {str(name)!r}: name a TOML file or one of {', '.join(shipped)}")
+
+
+def check_same_recipe(folder: Path, plan) -> None:
+    """Refuses to go on with a run that another recipe began."""
+    state = folder / "state.json"
+    if state.exists() and json.loads(state.read_text())["recipe_sha256"] != plan.sha256():
+        raise ValueError(f"{folder} was begun with another recipe: choose a new --out, or restore that recipe")
+
+
+if __name__ == "__main__":
+    tyro.cli(train)

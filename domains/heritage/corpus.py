@@ -1,0 +1,136 @@
+"""Training pictures: where they lie, how they are split, and how one training example is drawn.
+
+Layout of the data folder: heritage/paintings256 with paintings256.csv (file, title, artist, ...), heritage/photographs256,
+heritage/manuscripts512, heritage/aged_paper512. A folder of the user's own pictures works too (kind "unknown").
+"""
+
+import csv
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from difusa.domains.heritage.network import KINDS
+from difusa.shared.seeds import stream
+
+SPLITS = ("train", "calibrate", "test")
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
+SHARES = {"painting": 0.7, "photograph": 0.18, "manuscript": 0.12, "unknown": 1.0}  # of the training examples
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture: its file, kind and the key (artist, page or file) by which it is split."""
+
+    path: Path
+    kind: str
+    key: str
+
+
+def split_of(key: str) -> str:
+    """train, calibrate or test: a tenth of the keys is held out, half of it to calibrate, half to test."""
+    code = zlib.crc32(key.encode())
+    if code % 10:
+        return "train"
+    return "test" if code // 10 % 2 else "calibrate"
+
+
+def items(data: Path | str, split: str) -> list[Item]:
+    """The pictures of one split, in a fixed order. Raises FileNotFoundError with the expected layout when there are none."""
+    if split not in SPLITS:
+        raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
+    root = Path(data)
+    found = [i for i in _all(root) if split_of(i.key) == split]
+    if not found:
+        raise FileNotFoundError(f"no {split} pictures under {root}: expected heritage/paintings256 and so on, or picture files")
+    return found
+
+
+def _all(root: Path) -> list[Item]:
+    home = root / "heritage"
+    if not home.is_dir():
+        files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES) if root.is_dir() else []
+        return [Item(p, "unknown", p.stem) for p in files]
+    found = []
+    table = home / "paintings256.csv"
+    if table.exists():
+        with table.open(newline="", encoding="utf-8") as rows:
+            for row in csv.DictReader(rows):
+                found.append(Item(home / "paintings256" / row["file"], "painting", row["artist"] or row["title"]))
+    for path in sorted((home / "photographs256").glob("*.jpg")):
+        found.append(Item(path, "photograph", path.stem))
+    for folder in ("manuscripts512", "aged_paper512"):
+        for path in sorted((home / folder).glob("*.jpg")):
+            page = path.stem.rpartition("-")[0] if folder == "manuscripts512" else path.stem
+            found.append(Item(path, "manuscript", page))
+    return [i for i in found if i.path.exists()]
+
+
+def read(item: Item) -> np.ndarray:
+    """The picture as uint8 [H, W, 3] RGB."""
+    from PIL import Image
+
+    with Image.open(item.path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a recipe may say of the training examples."""
+
+    size: int = 64  # crop, px
+    halved: float = 1 / 3  # share of crops taken from the picture at half size
+    unlabelled: float = 0.2  # share of examples whose kind is hidden, for classifier-free guidance
+    real_damage: float = 0.25  # share of the masks taken from real damage, when the data folder has it
+
+
+class Examples:
+    """Restoration examples as a pure function of (seed, number): the same for any worker, process or resumed run.
+
+    self[n] -> dict of numpy arrays: clean and observed [3, S, S] in [-1, 1], doubt [1, S, S], task [4], kind (int64).
+    """
+
+    def __init__(self, data: Path | str, split: str, options: Options, seed: int = 0):
+        self.options, self.seed = options, seed
+        self.data = Path(data)
+        groups: dict[str, list[Item]] = {}
+        for item in items(data, split):
+            groups.setdefault(item.kind, []).append(item)
+        self.groups = groups
+        self.kinds = sorted(groups)
+        share = np.array([SHARES[k] for k in self.kinds])
+        self.edges = np.cumsum(share / share.sum())
+        self.pixels: dict[Path, np.ndarray] = {}
+
+    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
+        from difusa.domains.heritage.damage import observe
+
+        rng = stream(self.seed, number)
+        kind = self.kinds[min(int(np.searchsorted(self.edges, rng.random())), len(self.kinds) - 1)]
+        item = self.groups[kind][rng.integers(len(self.groups[kind]))]
+        clean = self._crop(self._picture(item), kind, rng).astype(np.float32) / 127.5 - 1
+        example = observe(clean, rng, data=self.data, real=self.options.real_damage)
+        label = "unknown" if rng.random() < self.options.unlabelled else kind
+        return {"clean": clean.transpose(2, 0, 1), **example, "kind": np.int64(KINDS.index(label))}
+
+    def _picture(self, item: Item) -> np.ndarray:
+        if item.path not in self.pixels:
+            self.pixels[item.path] = read(item)
+        return self.pixels[item.path]
+
+    def _crop(self, picture: np.ndarray, kind: str, rng) -> np.ndarray:
+        import cv2
+
+        size = self.options.size
+        if rng.random() < self.options.halved and min(picture.shape[:2]) >= 2 * size:
+            height, width = picture.shape[0] // 2, picture.shape[1] // 2
+            picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        if min(picture.shape[:2]) < size:
+            grow = size / min(picture.shape[:2])
+            shape = (max(size, round(picture.shape[1] * grow)), max(size, round(picture.shape[0] * grow)))
+            picture = cv2.resize(picture, shape, interpolation=cv2.INTER_CUBIC)
+        top = rng.integers(picture.shape[0] - size + 1)
+        left = rng.integers(picture.shape[1] - size + 1)
+        crop = picture[top : top + size, left : left + size]
+        return crop[:, ::-1] if kind != "manuscript" and rng.random() < 0.5 else crop

@@ -1,0 +1,114 @@
+"""The restorer: a diffusers U-Net that sees the damaged picture, how far to trust each pixel, and the noisy state.
+
+The noisy state x = clean + sigma * noise and the observation = clean + doubt * noise are two measurements of one picture.
+Their precision-weighted mean is all a denoiser needs to know of both when the errors are Gaussian, so the network works on
+that fused picture with a noise level a pixel: a pixel of doubt 0 comes out as observed, a loss (doubt infinite) is pure prior,
+and an unconditional prior is already the right answer for plain denoising. Errors that are not Gaussian (JPEG, blur, enlargement,
+faded colour) are told by the observation itself and by task planes.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from difusa.shared.denoisers import like_rows
+
+TASKS = ("compression", "blur", "downsample", "colour")
+KINDS = ("painting", "photograph", "manuscript", "unknown")
+SIGMA_FLOOR = 0.002  # below half a grey level of 8 bits; only keeps logarithms finite
+DOUBT_CEILING = 20.0  # stands for "loss" in the doubt plane
+EXTRA = 3 + 1 + 1 + len(TASKS)  # observed, effective sigma, doubt, task planes
+
+
+def fuse(x: Tensor, sigma: Tensor, observed: Tensor, doubt: Tensor) -> tuple[Tensor, Tensor]:
+    """Precision-weighted mean of state and observation, and its noise level a pixel.
+
+    x, observed [B, 3, H, W]; sigma [B]; doubt [B, 1, H, W] from 0 (exact) to infinity (loss).
+    """
+    variance = sigma.reshape(-1, 1, 1, 1) ** 2
+    trust = torch.where(doubt > 0, variance / (variance + doubt**2), torch.ones_like(doubt))
+    return torch.lerp(x, observed, trust.expand_as(x)), (variance * (1 - trust)).sqrt()
+
+
+class Restorer(nn.Module):
+    """Conditional denoiser of RGB pictures in [-1, 1]; see the module's text.
+
+    channels: width at each of the halvings (H, W must be multiples of 2 ** (len(channels) - 1)); attention at the coarsest.
+    """
+
+    def __init__(self, channels=(32, 64, 128, 192), layers: int = 2, sigma_data: float = 0.5):
+        super().__init__()
+        from diffusers import UNet2DModel
+
+        plain = len(channels) - 1
+        self.sigma_data = sigma_data
+        self.unit = 2**plain
+        self.unet = UNet2DModel(
+            in_channels=3 + EXTRA,
+            out_channels=3,
+            layers_per_block=layers,
+            block_out_channels=tuple(channels),
+            down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
+            up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain,
+            norm_num_groups=16,
+            attention_head_dim=min(32, channels[-1]),
+            num_class_embeds=len(KINDS),
+        )
+
+    def forward(self, x: Tensor, sigma: Tensor, *, observed: Tensor, doubt: Tensor, task: Tensor, kind: Tensor) -> Tensor:
+        """Clean estimate [B, 3, H, W] of x [B, 3, H, W] at sigma (scalar or [B]).
+
+        observed [B, 3, H, W] (0 in losses), doubt [B, 1, H, W], task [B, 4] multi-hot of TASKS, kind [B] index of KINDS.
+        """
+        if x.shape[-1] % self.unit or x.shape[-2] % self.unit:
+            raise ValueError(f"height and width must be multiples of {self.unit}, got {tuple(x.shape[-2:])}: pad the picture")
+        fused, level = fuse(x, like_rows(sigma, x), observed, doubt)
+        total = (level**2 + self.sigma_data**2).sqrt()
+        planes = task[:, :, None, None].expand(-1, -1, *x.shape[-2:])
+        log_level = level.clamp(min=SIGMA_FLOOR).log() / 4
+        log_doubt = doubt.clamp(SIGMA_FLOOR, DOUBT_CEILING).log() / 4
+        seen = torch.cat([fused / total, observed * 2, log_level, log_doubt, planes.to(x)], dim=1)
+        time = 250 * level.amax(dim=(1, 2, 3)).clamp(min=SIGMA_FLOOR).log()
+        out = self.unet(seen, time, class_labels=kind).sample
+        return fused * (self.sigma_data / total) ** 2 + out * (level * self.sigma_data / total)
+
+    def weight(self, sigma: Tensor, *, doubt: Tensor, **_) -> Tensor:
+        """Loss weight a pixel [B, 1, H, W]: the network's own error counts equally at every level, exact pixels not at all."""
+        variance = sigma.reshape(-1, 1, 1, 1) ** 2
+        trust = torch.where(doubt > 0, variance / (variance + doubt**2), torch.ones_like(doubt))
+        level2 = variance * (1 - trust)
+        weight = (level2 + self.sigma_data**2) / (level2 * self.sigma_data**2).clamp(min=1e-12)
+        return torch.where(level2 > SIGMA_FLOOR**2, weight, torch.zeros_like(weight))
+
+
+def adopt(prior: dict[str, Tensor], network: Restorer) -> list[str]:
+    """Start `network` from an unconditional diffusers UNet2DModel with at least as many levels; returns what stays fresh.
+
+    The prior's coarser levels are left out, its up-blocks shift accordingly, new input planes start at zero (so that the
+    restorer first behaves like the prior), and the new middle block starts as the identity.
+    """
+    own = network.unet.state_dict()
+    levels = len(network.unet.config.block_out_channels)
+    have = 1 + max(int(k.split(".")[1]) for k in prior if k.startswith("up_blocks."))
+    fresh = []
+    for name, value in own.items():
+        parts = name.split(".")
+        if parts[0] == "up_blocks":
+            parts[1] = str(int(parts[1]) + have - levels)
+        source = prior.get(".".join(parts))
+        if parts[0] == "mid_block" and have > levels:
+            source = torch.zeros_like(value) if parts[-2] == "conv2" or "to_out" in parts else None
+        if source is None:
+            fresh.append(name)
+        elif source.shape == value.shape:
+            value.copy_(source)
+        elif name == "conv_in.weight":
+            value.zero_()[:, : source.shape[1]] = source
+        elif name == "up_blocks.0.resnets.0.conv1.weight":
+            skip = own["up_blocks.0.resnets.0.conv1.weight"].shape[1] // 2
+            value[:, -skip:] = source[:, -skip:]
+        elif name.startswith("up_blocks.0.resnets.0."):
+            value.copy_(source[..., -value.shape[-1] :] if value.ndim == 1 else source[:, -value.shape[1] :])
+        else:
+            fresh.append(name)
+    network.unet.load_state_dict(own)
+    return fresh

@@ -1,0 +1,70 @@
+"""Models: folders with weights, the options of their network, a card; shipped ones and those `difusa train` wrote."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from difusa.domains import NAMES, domain
+from difusa.shared.checkpoint import load_tensors, save_tensors, sha256, write_json
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model folder: model.safetensors, model.json and, where shipped, card.md."""
+
+    name: str
+    folder: Path
+    meta: dict
+
+    @cached_property
+    def sha256(self) -> str:
+        """Fingerprint of the weights."""
+        return sha256(self.folder / "model.safetensors")
+
+    def load(self, device: str = "cpu"):
+        """The network with its weights, in evaluation mode."""
+        network = domain(self.meta["domain"]).network(self.meta["network"])
+        network.load_state_dict(load_tensors(self.folder / "model.safetensors"))
+        return network.to(device).eval().requires_grad_(False)
+
+
+def shelf(name: str) -> Path:
+    """Where the shipped models of a domain lie."""
+    return Path(__file__).parent / name / "weights"
+
+
+def find(name: str | Path, domain: str | None = None) -> Model:
+    """A shipped model by name, or a folder that `difusa train` wrote. Raises FileNotFoundError saying what there is."""
+    places = [shelf(d) / str(name) for d in ((domain,) if domain else NAMES)] if Path(name).name == str(name) else []
+    for folder in [*places, Path(name), Path(name) / "model"]:
+        if (folder / "model.json").exists():
+            meta = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            if domain and meta.get("domain") != domain:
+                raise ValueError(f"{folder} is a model of {meta.get('domain')}, not of {domain}")
+            return Model(meta.get("name", folder.name), folder, meta)
+    known = ", ".join(m.name for m in shipped()) or "none"
+    raise FileNotFoundError(f"no model {str(name)!r}: name a shipped one ({known}) or a folder that `difusa train` wrote")
+
+
+def shipped() -> list[Model]:
+    """The models that came with the installation."""
+    return [find(f, d) for d in NAMES for f in sorted(shelf(d).glob("*")) if (f / "model.json").exists()]
+
+
+def write(folder: Path, network, meta: dict, eight_bits: bool = False) -> None:
+    """Writes a model folder that `find` opens; the JSON last, so that a folder with one is whole."""
+    save_tensors(Path(folder) / "model.safetensors", network.state_dict(), eight_bits)
+    write_json(Path(folder) / "model.json", meta)
+
+
+def models(folder: Path | None = None) -> None:
+    """Lists the shipped models, and those under `folder`: name, domain, size, what it was trained on.
+
+    Args:
+        folder: where your own training runs lie.
+    """
+    own = [find(p.parent) for p in sorted(Path(folder).rglob("model.json"))] if folder else []
+    for model in [*shipped(), *own]:
+        size = (model.folder / "model.safetensors").stat().st_size / 1e6
+        print(f"{model.name:16} {model.meta['domain']:10} {size:6.1f} MB  {model.meta.get('summary', model.folder)}")
