@@ -68,20 +68,21 @@ def _weights(ratios: list[float], h: float, corrector: bool) -> list[float]:
 def unipc(
     denoise: Denoiser, space: Space, x: State, sigmas: Tensor, *, rng: Streams | None = None, order: int = 2
 ) -> Iterator[State]:
-    """UniPC: predictor of `order`, corrected with the next step's estimate; one evaluation a step, order + 1 in all.
+    """UniPC: predictor of `order`, corrected with the next step's estimate; one evaluation a step.
 
-    The first steps have fewer estimates, the last ones lower order (the one to sigma 0 goes to the estimate itself).
-    Source: Zhao et al. 2023, Alg. 1 and 2, B2.
+    The first steps have fewer estimates, and the last ones to sigma 0 use fewer (the very last goes to the estimate
+    itself). Global order: order + 1 up to 3, which the start allows. Source: Zhao et al. 2023, Alg. 1 and 2, B2.
     """
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order}")
     past: list[tuple[Tensor, State]] = []  # (sigma, clean), newest first
-    before, used, steps = x, 0, len(sigmas) - 1
+    before, used = x, 0
+    left = len(sigmas) - 1 if sigmas[-1] == 0 else float("inf")  # on the way to sigma 0 the steps in log sigma explode
     for i, (now, next) in enumerate(pairwise(sigmas)):
         clean = denoise(x, now)
         if past:
             x = _unipc_step(space, before, past[:used], now, clean)
-        past, used = [(now, clean), *past[: order - 1]], min(order, i + 1, steps - i)
+        past, used = [(now, clean), *past[: order - 1]], min(order, i + 1, left - i)
         before, x = x, _unipc_step(space, x, past[:used], next, None)
         yield x
 

@@ -45,7 +45,8 @@ def predictor_corrector(
 
     The VP process divided by its alpha is the VE process with the same sigmas, so one function serves both: give it the
     denoiser and the levels of a VP network. The corrector's step is 2 (snr |z| / |score|)^2 with the expected norms
-    (|score| = |z| / sigma), so that samples of a batch stay independent. Source: Song et al. 2021b, Alg. 1 to 5, App. F.
+    (|score| = |z| / sigma), so that samples of a batch stay independent.
+    Source: Song et al. 2021b, Alg. 1 to 5, App. F.
     """
     for now, next in pairwise(sigmas):
         kept = (next / now) ** 2
