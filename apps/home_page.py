@@ -1,0 +1,48 @@
+"""The first page: what Difusa does, and what it does not."""
+
+import streamlit as st
+
+from difusa.apps.i18n import session_language, translator
+
+
+def draw() -> None:
+    """Draw the page."""
+    _ = translator(session_language())
+    st.title("Difusa")
+    st.markdown(
+        _("Restore damaged paintings, photographs and manuscripts on your own computer, and see what was invented.")
+    )
+    for column, (head, text) in zip(
+        st.columns(3),
+        [
+            (
+                _("The original stays"),
+                _(
+                    "Pixels outside the mask are returned bit for bit, at 8 and 16 bits, with the colour profile. "
+                    "One command gives the original file back."
+                ),
+            ),
+            (
+                _("Invention is shown"),
+                _(
+                    "Each restored pixel says whether it comes from the picture or from the model, and how sure "
+                    "the model is. Several versions are drawn, not one."
+                ),
+            ),
+            (
+                _("Nothing leaves"),
+                _("The page, the model and the pictures stay on this machine. No request goes to the internet."),
+            ),
+        ],
+    ):
+        with column.container(border=True, height="stretch"):
+            st.subheader(head)
+            st.write(text)
+    st.page_link("heritage_page.py", label=_("Restore a picture"), icon=":material/brush:")
+    st.caption(
+        _("A digital restoration is a proposal. It does not replace the examination of the object by a conservator.")
+    )
+
+
+if __name__ == "__main__":
+    draw()

@@ -1,0 +1,30 @@
+"""The frame of all pages: navigation and language. `difusa app` runs this file."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from difusa.apps.i18n import LANGUAGES, closest, translator
+
+ICON = Path(__file__).parent / "static" / "icon.png"  # a named icon would be fetched from the internet
+
+
+def draw() -> None:
+    """Draw the frame and the page that the address names."""
+    with st.sidebar:
+        names = list(LANGUAGES)
+        st.session_state.setdefault("language", closest(st.context.locale))
+        st.selectbox("Idioma · Language", names, format_func=LANGUAGES.get, key="language")
+    _ = translator(st.session_state["language"])
+    st.set_page_config(page_title="Difusa", page_icon=str(ICON), layout="wide")
+    page = st.navigation(
+        [
+            st.Page("home_page.py", title=_("Start"), icon=":material/home:", url_path="start", default=True),
+            st.Page("heritage_page.py", title=_("Restore a picture"), icon=":material/brush:", url_path="heritage"),
+        ]
+    )
+    page.run()
+
+
+if __name__ == "__main__":
+    draw()

@@ -1,0 +1,87 @@
+"""A small restorer with random weights, a small picture, and a folder for jobs: what the pages are tried with."""
+
+import io
+import time
+
+import numpy as np
+import pytest
+
+from difusa.apps import jobs
+from difusa.shared.seeds import stream
+
+pytest.importorskip("streamlit", reason="the pages need the [apps] extra")
+
+
+@pytest.fixture(scope="session")
+def tiny_restorer(tmp_path_factory):
+    """Folder of a Restorer with random weights: a page needs no beauty."""
+    import torch
+
+    from difusa.domains.heritage.network import Restorer
+    from difusa.domains.models import write
+
+    torch.manual_seed(0)
+    options = {"channels": [16, 32, 32, 32], "layers": 1}
+    folder = tmp_path_factory.mktemp("tiny-restorer")
+    write(folder, Restorer(**options), {"name": "tiny", "domain": "heritage", "network": options})
+    return folder
+
+
+@pytest.fixture
+def picture():
+    """A 96 x 72 picture [72, 96, 3] uint8 with something in every corner."""
+    y, x = np.mgrid[:72, :96]
+    waves = np.stack([128 + 90 * np.sin(x / 9 + y / 14), 2.5 * x, 3 * y], axis=2)
+    return np.clip(waves + 6 * stream(5, 0).standard_normal(waves.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def hole(picture):
+    """A mask [72, 96] of bool with one loss in it."""
+    mask = np.zeros(picture.shape[:2], bool)
+    mask[20:34, 40:58] = True
+    return mask
+
+
+@pytest.fixture
+def job_root(tmp_path, monkeypatch, tiny_restorer):
+    """Jobs go to a folder of the test; the pages use the tiny restorer; one thread, since tests share the machine."""
+    monkeypatch.setenv("DIFUSA_JOBS", str(tmp_path / "jobs"))
+    monkeypatch.setenv("DIFUSA_MODEL", str(tiny_restorer))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return tmp_path / "jobs"
+
+
+@pytest.fixture
+def png():
+    """A function from pixels to the bytes of a PNG file."""
+
+    def encode(pixels: np.ndarray) -> bytes:
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def until():
+    """A function that waits for ready() to give something true; a job imports torch, slow on a busy machine."""
+
+    def wait(ready, seconds: float = 200):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := ready():
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"nothing after {seconds} s")
+
+    return wait
+
+
+@pytest.fixture
+def ended(until):
+    """A function that waits for the end of a job and gives it."""
+    return lambda id: until(lambda: (job := jobs.find(id)).finished and job)
