@@ -1,0 +1,196 @@
+"""`difusa bench heritage`: the restorer and its peers on crops of held-out pictures, one row a method and task."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from difusa.domains.heritage import bench_peers, faces
+from difusa.domains.heritage.cases import PROTOCOL, Case, Crop, crops, make
+from difusa.domains.heritage.metrics import scores, token_distance, tokens
+from difusa.shared.bench import Bench
+
+OURS, DEEPINV, UNTOUCHED = "Difusa", "same net, deepinv", "untouched"
+QUICK = ("losses", "denoise", "sr2")
+JUDGED = 50  # crops, the first ones, on which the perceptual distance of a peer is read: the tower costs more than most peers
+FACES = ("losses", "scratches", "denoise", "jpeg", "deblur", "sr2", "sr4")  # tasks that could change a face
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a heritage bench is run with."""
+
+    bench: Bench
+    cases: dict[str, Crop]
+    tasks: tuple[str, ...]
+    quick: bool = False
+    folder_of_peers: Path = field(default_factory=lambda: Path(".local/bench-peers"))
+
+    def case(self, task: str, name: str) -> Case:
+        return make(task, self.cases[name])
+
+    def first(self, count: int) -> list[str]:
+        return list(self.cases)[:count]
+
+
+def prepare(bench: Bench, data: Path, n: int, tasks: tuple[str, ...] | None, quick: bool) -> Setup:
+    """The crops of the bench; its intervals resample artists, photographs and pages."""
+    unknown = set(tasks or ()) - set(PROTOCOL)
+    if unknown:
+        raise ValueError(f"unknown tasks {', '.join(sorted(unknown))}: the bench has {', '.join(PROTOCOL)}")
+    chosen = {crop.name: crop for crop in crops(data, n)}
+    bench.groups.update({name: crop.group for name, crop in chosen.items()})
+    return Setup(bench, chosen, tasks or (QUICK if quick else tuple(PROTOCOL)), quick)
+
+
+@lru_cache(maxsize=256)
+def _truth_tokens(name: str, crop: Crop) -> np.ndarray:
+    return tokens(crop.pixels())
+
+
+def score(case: Case, image: np.ndarray, single: np.ndarray | None = None, judged: bool = True) -> dict[str, float]:
+    """Figures of one answer: psnr (inside the loss where there is one), ssim of the crop, perceptual, face_shift on
+    portraits.
+
+    single: one sample; the perceptual distance and the shift of the face are then read from it, `perceptual_mean`
+    from image.
+    """
+    figures = scores(case.truth, image, mask=case.scored)
+    if case.scored is not None:
+        figures = {"psnr": figures["psnr_mask"], "psnr_crop": figures["psnr"], "ssim": figures["ssim"]}
+    if judged:
+        real = _truth_tokens(case.crop.name, case.crop)
+        figures["perceptual"] = token_distance(real, tokens(image if single is None else single))
+    if single is not None:
+        alone = scores(case.truth, single, mask=case.scored)
+        figures["psnr_sample"] = alone["psnr" if case.scored is None else "psnr_mask"]
+        figures["perceptual_mean"] = token_distance(real, tokens(image))
+    if case.task in FACES and case.crop.item.kind == "photograph":
+        moved = faces.shift(case.truth, image)
+        figures |= {} if moved is None else {"face_shift": moved}
+    return figures
+
+
+def run_peers(setup: Setup) -> None:
+    """Rows of the damaged picture itself and of every peer, task by task."""
+    for task in setup.tasks:
+        methods = {UNTOUCHED: bench_peers.untouched} | bench_peers.PEERS[task]
+        for name, method in methods.items():
+            costly = bench_peers.COSTLY.get(name)
+            if setup.quick and costly:
+                continue
+            run_peer(setup, task, name, method, setup.first(costly or len(setup.cases)))
+
+
+def run_peer(setup: Setup, task: str, name: str, method: Callable, items: list[str]) -> None:
+    def answers(part):
+        for item in part:
+            case = setup.case(task, item)
+            began = time.perf_counter()
+            image = method(case)
+            seconds = time.perf_counter() - began
+            yield score(case, image, judged=item in judged) | {"seconds": seconds}
+
+    judged = set(items[:JUDGED])
+    try:
+        setup.bench.row(name, task, items, answers, settings={"protocol": PROTOCOL[task][1]})
+    except ModuleNotFoundError as error:
+        setup.bench.missing(name, task, f"{error.name or error} is not installed")
+        return
+    _tell(setup, name, task)
+
+
+def _tell(setup: Setup, method: str, task: str) -> None:
+    row = setup.bench.find(method, task)
+    figures = "  ".join(f"{k} {v['value']:.4g}" for k, v in row["metrics"].items())
+    print(f"{task:10} {method:26} n {row['n']:3}  {figures}", flush=True)
+
+
+def run_ours(setup: Setup, model, plan, *, device: str = "cpu") -> None:
+    """Rows of the restorer: PSNR and SSIM of the mean of the samples, perceptual distance of one, coverage of the
+    interval.
+    """
+    from difusa.domains.heritage.calibration import load_calibration
+
+    network, calibration = model.load(device), load_calibration(model.folder)
+    fitted = {"factors": calibration.factors, "floor": calibration.floor}
+    for task in setup.tasks:
+        verb = PROTOCOL[task][0]
+
+        def answers(part, task=task, verb=verb):
+            for item in part:
+                case = setup.case(task, item)
+                began = time.perf_counter()
+                restored = restore(case, network, replace(plan, seed=plan.seed), calibration, device)
+                seconds = time.perf_counter() - began
+                figures = score(case, restored.picture.pixels, restored.one.pixels)
+                yield figures | coverage(case, restored) | {"seconds": seconds}
+
+        settings = {"protocol": PROTOCOL[task][1], "plan": repr(plan), "device": device}
+        settings |= {"interval": fitted["factors"].get(verb, "not calibrated"), "floor": fitted["floor"]}
+        setup.bench.row(
+            OURS, task, setup.first(len(setup.cases)), answers, model=model.sha256, seeds=[plan.seed], settings=settings
+        )
+        _tell(setup, OURS, task)
+
+
+def restore(case: Case, network, plan, calibration, device: str = "cpu"):
+    """One case through the functions of the restore verb; the kind of picture is told, as `--kind` does."""
+    import torch
+
+    from difusa.domains.heritage.data import Picture
+    from difusa.domains.heritage.observation import Prepared
+    from difusa.domains.heritage.restoring import restore_picture
+    from difusa.domains.heritage.tiles import Observation
+
+    told = case.condition()
+    observed, doubt, task = (torch.from_numpy(told[k]) for k in ("observed", "doubt", "task"))
+    seen = Observation(observed, doubt, task, int(told["kind"]))
+    lost = np.zeros(case.truth.shape[:2], bool) if case.mask is None else case.mask
+    ready = Prepared(Picture(case.damaged), seen, lost, None)
+    return restore_picture(network, ready, plan, (case.verb_task,), calibration, device=device)
+
+
+def coverage(case: Case, restored) -> dict[str, float]:
+    """Share of the truth inside the 90 % interval (values where PSNR is read), and the interval's mean width in grey
+    levels.
+    """
+    half = restored.half[..., None].astype(np.float64) / 65535 * 255
+    error = np.abs(case.truth.astype(np.float64) - restored.picture.pixels)
+    where = np.ones(half.shape[:2], bool) if case.scored is None else case.scored
+    inside = error <= half + 0.5  # the mean was rounded to a grey level
+    return {"coverage": float(inside[where].mean()), "width": float(2 * half[where].mean())}
+
+
+def run_deepinv(setup: Setup, model, plan, *, count: int) -> None:
+    """Rows of the same network under deepinv's solver of the probability-flow ODE, at the same number of
+    evaluations.
+    """
+    from difusa.domains.heritage import deepinv_peer
+
+    for task in (t for t in setup.tasks if t in ("losses", "scratches", "denoise", "sr2")):
+        cause = deepinv_peer.lacking(setup.folder_of_peers)
+        if cause:
+            setup.bench.missing(DEEPINV, task, cause)
+            continue
+
+        def answers(part, task=task):
+            found = [setup.case(task, item) for item in part]
+            for case, (mean, one, seconds) in zip(
+                found, deepinv_peer.restore(found, model, plan, setup.folder_of_peers)
+            ):
+                yield score(case, mean, one) | {"seconds": seconds}
+
+        settings = {
+            "protocol": PROTOCOL[task][1],
+            "plan": repr(plan),
+            "solver": "VarianceExplodingDiffusion, EulerSolver, alpha 0",
+        }
+        setup.bench.row(
+            DEEPINV, task, setup.first(min(count, len(setup.cases))), answers, chunk=8, model=model.sha256,
+            seeds=[plan.seed], settings=settings,
+        )  # fmt: skip
+        _tell(setup, DEEPINV, task)

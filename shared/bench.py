@@ -1,0 +1,254 @@
+"""The bench harness: rows of (method, task) with intervals, each stored at once, interrupted runs resumed item by item.
+
+A bench scores items (a crop, a molecule) with a function that returns figures by name. A row is done when all its items
+are; it is then in docs/results/NAME.json, one row a line with its figures a item, and NAME.md is written beside it.
+Until then every finished item waits in the work folder. A row is done again only if its key changes: method, task,
+model, n, settings.
+"""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from difusa.shared.metrics import interval, paired
+
+
+def write_json(path: Path, value) -> None:
+    """`value` as JSON at `path`: first beside it, then renamed, so that a reader never sees half a file."""
+    write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".tmp")
+    with open(beside, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def machine() -> dict:
+    """What the seconds depend on: processor, cores, threads of torch if it is loaded, platform."""
+    import sys
+
+    model = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = names[0] if names else model
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else os.environ.get("OMP_NUM_THREADS")
+    return {"cpu": model, "cores": os.cpu_count(), "threads": threads, "platform": platform.platform()}
+
+
+def commit() -> str:
+    """Short hash of the checkout, with + when tracked files are changed; "unknown" outside a checkout."""
+    folder = Path(__file__).resolve().parents[1]
+    try:
+        name = subprocess.run(
+            ["git", "-C", folder, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        )
+        changed = subprocess.run(["git", "-C", folder, "status", "--porcelain", "-uno"], capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return name.stdout.strip() + ("+" if changed.stdout.strip() else "")
+
+
+@contextmanager
+def peak_memory():
+    """Yields a list whose one number becomes the largest resident memory (MiB) of this process and its children
+    meanwhile.
+    """
+    import psutil
+
+    process, peak, stop = psutil.Process(), [0.0], threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            total = process.memory_info().rss
+            for child in process.children(recursive=True):
+                try:
+                    total += child.memory_info().rss
+                except psutil.Error:  # it ended between the list and the look
+                    continue
+            peak[0] = max(peak[0], total / 2**20)
+            stop.wait(0.1)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        watcher.join()
+
+
+@dataclass
+class Bench:
+    """Rows of one bench under `folder` (docs/results); `work` keeps unfinished rows.
+
+    quick results go to NAME-quick.json, so that a small run never overwrites the full one. groups: item -> label of
+    what is independent (artist, patient); intervals resample these.
+    """
+
+    name: str
+    folder: Path
+    work: Path
+    quick: bool = False
+    resume: bool = True
+    groups: dict[str, str] = field(default_factory=dict)
+    rows: list[dict] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.folder, self.work = Path(self.folder), Path(self.work)
+        self.file = self.folder / f"{self.name}{'-quick' if self.quick else ''}.json"
+        if self.file.exists():
+            self.rows = json.loads(self.file.read_text())["rows"]
+
+    def row(
+        self,
+        method: str,
+        task: str,
+        items: Sequence[str],
+        score: Callable[[list[str]], Iterable[dict[str, float]]],
+        *,
+        chunk: int = 1,
+        seeds: Sequence[int] = (0,),
+        model: str | None = None,
+        settings: dict | None = None,
+        note: str = "",
+    ) -> dict:
+        """The row of `method` on `task`: as stored if its key is the same, else scored and stored.
+
+        score(chunk of items) gives one dict of figures an item, "seconds" among them. Items are passed `chunk` at a
+        time.
+        model: sha256 of the weights. settings: whatever else changes the figures; part of the key.
+        """
+        key = {
+            "method": method,
+            "task": task,
+            "model": model,
+            "n": len(items),
+            "settings": settings or {},
+            "seeds": list(seeds),
+        }
+        key["items"] = hashlib.sha256("\n".join(items).encode()).hexdigest()[:12]
+        code = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        done = next((r for r in self.rows if r["key"] == code and "missing" not in r), None)
+        if done and self.resume:
+            return done
+        store = self.work / f"{self.file.stem}-{code}.jsonl"
+        figures = _read_lines(store) if self.resume else {}
+        left = [item for item in items if item not in figures]
+        store.parent.mkdir(parents=True, exist_ok=True)
+        with peak_memory() as peak, open(store, "a" if figures else "w", encoding="utf-8") as file:
+            for start in range(0, len(left), chunk):
+                part = left[start : start + chunk]
+                for item, values in zip(part, score(part), strict=True):
+                    figures[item] = {k: round(float(v), 5) for k, v in values.items()}
+                    file.write(json.dumps({"item": item, "figures": figures[item], "peak": round(peak[0])}) + "\n")
+                file.flush()
+        memory = max([round(peak[0]), *(v for v in _peaks(store))])
+        result = {"method": method, "task": task, "key": code, "n": len(items), "seeds": list(seeds), "model": model}
+        result |= {"settings": settings or {}, "note": note, "metrics": self.summary(figures, items)}
+        result |= {
+            "peak_memory_mib": memory,
+            "commit": commit(),
+            "machine": machine(),
+            "date": time.strftime("%Y-%m-%d"),
+        }
+        result["items"] = {item: figures[item] for item in items}
+        self._store(result)
+        store.unlink()
+        return result
+
+    def missing(self, method: str, task: str, cause: str) -> None:
+        """A row that could not be made, with its cause; a later run that can make it replaces it."""
+        if not any(r["method"] == method and r["task"] == task and "missing" not in r for r in self.rows):
+            self._store({"method": method, "task": task, "key": "", "missing": cause, "commit": commit()})
+
+    def summary(self, figures: dict, items: Sequence[str]) -> dict:
+        """name -> {value, low, high, n, groups} over the items that have that figure."""
+        names = dict.fromkeys(name for item in items for name in figures[item])
+        result = {}
+        for name in names:
+            have = [item for item in items if math.isfinite(figures[item].get(name, math.nan))]
+            if have:
+                labels = [self.groups.get(item, item) for item in have]
+                result[name] = vars(interval([figures[item][name] for item in have], labels))
+        return result
+
+    def difference(self, row: dict, baseline: dict, metric: str) -> dict | None:
+        """Mean difference row - baseline of a figure on their common items, with interval; None without common
+        items.
+        """
+        a, b = ({i: f[metric] for i, f in r.get("items", {}).items() if metric in f} for r in (row, baseline))
+        common = [item for item in a if item in b]
+        return vars(paired(a, b, {i: self.groups.get(i, i) for i in common})) if common else None
+
+    def find(self, method: str, task: str) -> dict | None:
+        return next((r for r in self.rows if r["method"] == method and r["task"] == task and "missing" not in r), None)
+
+    def _store(self, row: dict) -> None:
+        same = (row["method"], row["task"])
+        at = next((i for i, r in enumerate(self.rows) if (r["method"], r["task"]) == same), len(self.rows))
+        self.rows[at : at + 1] = [row]
+        lines = ",\n".join(json.dumps(r) for r in self.rows)
+        write_text(
+            self.file,
+            f'{{"bench": {json.dumps(self.name)}, "quick": {json.dumps(self.quick)}, "rows": [\n{lines}\n]}}\n',
+        )
+
+    def write_page(self, text: str) -> Path:
+        """NAME.md beside NAME.json."""
+        write_text(self.file.with_suffix(".md"), text)
+        return self.file.with_suffix(".md")
+
+
+def _lines(path: Path) -> list[dict]:
+    """The whole lines of a work file; a last line cut short by a kill is dropped."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def _read_lines(path: Path) -> dict[str, dict]:
+    rows = _lines(path)
+    if rows:  # rewritten whole, so that appending after a cut line stays readable
+        write_text(path, "".join(json.dumps(r) + "\n" for r in rows))
+    return {r["item"]: r["figures"] for r in rows}
+
+
+def _peaks(path: Path) -> list[float]:
+    return [r["peak"] for r in _lines(path)]
+
+
+def shown(figure: dict | None, digits: int = 2) -> str:
+    """A figure with its interval for a table: "26.10 [25.3, 26.9]"."""
+    if figure is None:
+        return "-"
+    if not math.isfinite(figure["low"]):
+        return f"{figure['value']:.{digits}f}"
+    return f"{figure['value']:.{digits}f} [{figure['low']:.{digits}f}, {figure['high']:.{digits}f}]"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
