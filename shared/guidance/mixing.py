@@ -14,9 +14,9 @@ class Guided:
     """blend(base, towards, scale): 0 is `base`, 1 is `towards`, above 1 goes beyond it, away from `base`.
 
     Classifier-free guidance with base = the network without its condition (Ho and Salimans 2022); autoguidance with
-    base = a weaker network under the same condition (Karras et al. 2024, Eq. 3). In both, another `scale` than 1 samples
-    neither network's distribution. `rescale` in [0, 1] brings the spread of the mix back to that of `towards`, sample
-    by sample and about zero (Lin et al. 2023, Eqs. 14-16), for flat and centred spaces.
+    base = a weaker network under the same condition (Karras et al. 2024, Eq. 3). Above 1 it samples neither network's
+    law, nor their ratio's. `rescale` in [0, 1] brings the spread of the mix back to that of `towards`, sample by sample
+    and about zero (Lin et al. 2023, Eqs. 14-16), for flat and centred spaces.
     """
 
     towards: Denoiser

@@ -14,10 +14,11 @@ from difusa.shared.spaces import Space, State, Streams
 class Pinned:
     """The clean estimate replaced by what is known: blend(clean, known, mask).
 
-    mask: 1 where known, 0 where not, in between to trust in part; a state of the same fields as x, or one that
-    broadcasts to it. In a centred space `known` must be centred too, and the whole comes out moved together, the known
-    part rigid. The rest sees the known part only through noise, hence a bias that `resampled` shrinks.
-    Raises ValueError if `known` does not lie in the space. Source: Song et al. 2021, App. I.2; Lugmayr et al. 2022.
+    mask: 1 where known, 0 where not, in between to trust in part; a state of the same fields as x whose tensors
+    broadcast to those of x, or have one axis: one number a row. In a centred space `known` must be centred too, and
+    the whole comes out moved together, the known part rigid. The rest sees the known part only through noise, hence a
+    bias that `resampled` shrinks. Raises ValueError if `known` does not lie in the space or a flat mask has not its
+    rows. Source: Song et al. 2021, App. I.2; Lugmayr et al. 2022.
     """
 
     denoise: Denoiser
@@ -26,6 +27,7 @@ class Pinned:
     space: Space
 
     def __post_init__(self):
+        _check_rows(self.mask, self.known)
         still = self.space.nudge(self.known, _zeros(self.known))
         if not _close(still, self.known):
             raise ValueError(f"the known state does not lie in {self.space!r}; centre or wrap it first")
@@ -54,6 +56,14 @@ def resampled(sampler: Callable, jump: int = 10, repeats: int = 10) -> Callable:
                 x = state
 
     return run
+
+
+def _check_rows(mask: State, known: State) -> None:
+    if isinstance(mask, Mapping):
+        for name in mask:
+            _check_rows(mask[name], known[name])
+    elif mask.ndim == 1 and len(mask) != len(known):
+        raise ValueError(f"a flat mask is one number a row, got {len(mask)} for {len(known)} rows; give it all axes")
 
 
 def _zeros(state: State) -> State:
