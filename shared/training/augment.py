@@ -1,7 +1,7 @@
-"""Augmentation of training examples, from a recipe: geometry, colour, noise and mixing; the condition follows the picture.
+"""Augmentation of examples from a recipe: geometry, colour, noise and mixing; the condition follows the picture.
 
-An example is a dict of numpy arrays. Fields [C, H, W] whose H and W are those of `clean` are maps and move together; pictures
-(`clean` and `observed`) also share colour and noise, so that a pixel observed exactly stays exact, bit for bit.
+An example is a dict of numpy arrays. Fields [C, H, W] whose H and W are those of `clean` are maps and move together;
+pictures (`clean` and `observed`) also share colour and noise, so that a pixel observed exactly stays exact, bit for bit.
 """
 
 from dataclasses import dataclass, fields
@@ -121,7 +121,7 @@ def mixed(example: Example, other: Example, rng: Generator) -> Example:
 
 
 def _pictures(example: Example, change) -> Example:
-    """change(picture) for each picture there is; where the observation is lost (infinite doubt) its filling value stays."""
+    """change(picture) for each picture there is; what fills a lost observation (infinite doubt) stays."""
     result = example | {name: change(example[name]) for name in PICTURES if name in example}
     if "observed" in example and "doubt" in example:
         lost = np.broadcast_to(np.isinf(example["doubt"]), example["observed"].shape)
