@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
 from numpy.random import Generator
 
 FAMILIES = ("overlays", "polygons", "craquelure")
@@ -24,9 +23,9 @@ _BROAD = ("dots", "stain", "smut")  # overlays that are areas rather than lines 
 class Damages:
     """The damage of one split: opacity of overlays with their kind, outlines (scan pixels), opacity of cracks."""
 
-    overlays: tuple[tuple[str, UInt8[np.ndarray, "h w"]], ...]
-    polygons: tuple[Float[np.ndarray, "points 2"], ...]
-    craquelure: tuple[UInt8[np.ndarray, "h w"], ...]
+    overlays: tuple[tuple[str, np.ndarray], ...]
+    polygons: tuple[np.ndarray, ...]
+    craquelure: tuple[np.ndarray, ...]
 
 
 @lru_cache(maxsize=4)
@@ -70,21 +69,21 @@ def _small_family(folder: Path, pattern: str, split: str) -> list[Path]:
     return {"test": files[:1], "calibrate": files[1:2], "train": files[2:]}[split]
 
 
-def _alpha(path: Path) -> UInt8[np.ndarray, "h w"]:
+def _alpha(path: Path) -> np.ndarray:
     from PIL import Image
 
     with Image.open(path) as picture:
         return np.asarray(picture.convert("RGBA"))[..., 3].copy()
 
 
-def _outlines(path: Path) -> list[Float[np.ndarray, "points 2"]]:
+def _outlines(path: Path) -> list[np.ndarray]:
     shapes = (
         np.array([[p["x"], p["y"]] for p in s["points"]], np.float32) for s in json.loads(path.read_text()).values()
     )
     return [s - s.mean(0) for s in shapes if len(s) > 2]
 
 
-def cracked(data: Path | str) -> list[tuple[Path, UInt8[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]]:
+def cracked(data: Path | str) -> list[tuple[Path, np.ndarray, np.ndarray]]:
     """The craquelure photographs, held-out one first: (file, grey picture, skeleton), turned upright by their EXIF."""
     from PIL import Image, ImageOps
 
@@ -112,8 +111,8 @@ def _cracks(folder: Path, split: str):
 
 
 def paste(
-    picture: Float[np.ndarray, "h w 3"], rng: Generator, found: Damages, family: str | None = None
-) -> tuple[Float[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
+    picture: np.ndarray, rng: Generator, found: Damages, family: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """A picture in [0, 1] with one to three layers of real damage on it, and the mask of what is damaged.
 
     Each layer is a random piece of the split's damage at a random scale, turn and flip, in a plausible colour (bright
@@ -130,7 +129,7 @@ def paste(
     for _ in range(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2])):
         which = family or rng.choice(FAMILIES, p=[0.5, 0.3, 0.2])
         opacity, broad = _LAYERS[which](picture.shape[:2], rng, found)
-        strength = rng.uniform(0.6, 1)
+        strength = rng.uniform(0.7, 1)
         damaged = _laid(damaged, opacity, broad, strength, rng)
         mask |= strength * opacity > SIGNIFICANT
     return damaged, cv2.dilate(np.uint8(mask), np.ones((3, 3), np.uint8)).astype(bool)
@@ -144,7 +143,7 @@ def _laid(picture, opacity, broad, strength, rng):
         low, high = ((0.75, 1), (0, 0.2), (0.2, 0.75))[rng.choice(3, p=[0.45, 0.35, 0.2])]
         warmth = np.array([0.3, 0, -0.6], np.float32)  # towards gesso, wood, yellowed paper
         colour = np.float32(rng.uniform(low, high)) * (1 + rng.uniform(0, 0.25) * warmth)
-        if np.abs(colour - covered).max() > 0.2:
+        if np.abs(colour - covered).max() > 0.3:
             break
     if broad and rng.random() < 0.35:  # a stain lets the picture through: it multiplies
         return np.clip(picture * (1 - weight * (1 - np.clip(colour, 0.15, 0.7))), 0, 1)
@@ -160,7 +159,7 @@ def _unevenness(size, rng):
     return rng.uniform(0, 0.08) * slow + rng.uniform(0, 0.05) * rng.normal(0, 1, size).astype(np.float32)
 
 
-def _placed(source: UInt8[np.ndarray, "h w"], size, scale: float, rng: Generator) -> Float[np.ndarray, "H W"]:
+def _placed(source: np.ndarray, size, scale: float, rng: Generator) -> np.ndarray:
     """A random piece of an opacity map on a canvas: turned, flipped, scaled, some opaque pixel near the middle."""
     import cv2
 
@@ -180,7 +179,7 @@ def _placed(source: UInt8[np.ndarray, "h w"], size, scale: float, rng: Generator
 
 def _overlay_layer(size, rng, found):
     kind, source = found.overlays[rng.integers(len(found.overlays))]
-    scale = np.exp(rng.uniform(np.log(0.35), np.log(1.4))) * max(1.0, min(size) / 256) ** 0.5
+    scale = np.exp(rng.uniform(np.log(0.35), np.log(1.4))) * (min(size) / 256) ** 0.5
     opacity = _placed(source, size, scale, rng)
     for _ in range(rng.integers(0, 3)):
         opacity = np.maximum(opacity, _placed(source, size, scale * rng.uniform(0.8, 1.25), rng))
@@ -188,12 +187,12 @@ def _overlay_layer(size, rng, found):
 
 
 def _polygon_layer(size, rng, found):
-    """Two to thirty outlines, filled; drawn at four times the size, then averaged, so that edges are soft."""
+    """Two to thirty outlines on 256 x 256 px, filled; drawn at four times the size, then averaged for soft edges."""
     import cv2
 
     canvas = np.zeros((4 * size[0], 4 * size[1]), np.uint8)
     scale = np.exp(rng.uniform(np.log(0.4), np.log(2.0)))
-    for _ in range(rng.integers(2, 31)):
+    for _ in range(max(1, round(rng.integers(2, 31) * size[0] * size[1] / 256**2))):
         shape = found.polygons[rng.integers(len(found.polygons))]
         turn = rng.uniform(0, 2 * np.pi)
         turned = shape @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]], np.float32)
