@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from difusa.domains.heritage.data import INVERSE_TURN, LAYOUT, Picture, turn
+from difusa.domains.heritage.data import INVERSE_TURN, Picture, turn
+from difusa.domains.heritage.readers import LAYOUT
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 SPACES = {

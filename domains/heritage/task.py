@@ -79,8 +79,8 @@ def restore(
     jobs = _jobs(picture, out, mask)
     set_threads(threads)
     found = find(model, domain="heritage")
-    if "threshold" in found.meta:
-        raise ValueError(f"model {found.name!r} finds damage and restores none; use --model restorer")
+    if found.meta.get("trains") != "restorer":
+        raise ValueError(f"model {found.name!r} is a {found.meta.get('trains')}, not a restorer; use --model restorer")
     bounds = {k: found.meta[k] for k in ("sigma_min", "sigma_max") if k in found.meta}
     plan = Plan(
         samples, steps, sampler, seed, guidance, temperature, batch=batch, micro=1 if device == "cpu" else 8, **bounds
