@@ -1,7 +1,7 @@
 """Augmentation of examples from a recipe: geometry, colour, noise and mixing; the condition follows the picture.
 
 An example is a dict of numpy arrays. Fields [C, H, W] whose H and W are those of `clean` are maps and move together;
-pictures (`clean` and `observed`) also share colour and noise, so that a pixel observed exactly stays exact, bit for bit.
+pictures (`clean` and `observed`) also share colour and noise, so that an exactly observed pixel stays exact to the bit.
 """
 
 from dataclasses import dataclass, fields
