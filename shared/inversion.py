@@ -11,7 +11,7 @@ from torch import Tensor
 
 from difusa.shared.denoisers import Denoiser
 from difusa.shared.guidance.mixing import sample_sum
-from difusa.shared.samplers import ddim, last
+from difusa.shared.samplers import last
 from difusa.shared.spaces import Space, State
 
 
@@ -35,7 +35,7 @@ def invert(denoise: Denoiser, space: Space, x: State, sigmas: Tensor, *, refine:
     yield ahead
     for now, next in pairwise(up[1:]):
         x = ahead
-        ahead = last(ddim(denoise, space, x, torch.stack([now, next])))
+        ahead = space.blend(denoise(x, now), x, next / now)
         for _ in range(refine):
             clean = denoise(ahead, next)
             ahead = space.nudge(clean, space.diff(clean, x), next / now)
