@@ -22,6 +22,7 @@ VERBS = {
     "models": Verb("list the models at hand", "difusa.domains.models:models"),
     "bench": Verb("measure, and write docs/results/NAME.json and NAME.md", "difusa.apps.bench:bench"),
     "train": Verb("train a model from a recipe, resume it, or fine-tune one", "difusa.apps.train:train"),
+    "compare": Verb("two checkpoints on the same held-out examples", "difusa.apps.compare:compare"),
     "data prepare": Verb("make a folder of pictures ready to train on", "difusa.shared.training.prepare:prepare"),
     "heritage restore": Verb("restore pictures, and map what was invented", "difusa.domains.heritage.task:restore"),
     "heritage undo": Verb("give back the original file from a bundle", "difusa.domains.heritage.task:undo"),
@@ -63,11 +64,12 @@ def load(where: str):
 
     module, function = where.split(":")
     try:
-        return getattr(import_module(module), function)
-    except AttributeError as error:
-        raise ValueError(missing_package(where)) from error
+        found = getattr(import_module(module), function, None)
     except ModuleNotFoundError as error:
         raise ValueError(missing_package(error.name or module)) from error
+    if found is None:
+        raise ValueError(missing_package(where))
+    return found
 
 
 def missing_package(name: str) -> str:
