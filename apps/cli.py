@@ -66,7 +66,7 @@ def load(where: str):
     try:
         found = getattr(import_module(module), function, None)
     except ModuleNotFoundError as error:
-        raise ValueError(missing_package(error.name or module)) from error
+        raise ValueError(missing_package(error.name) if error.name else str(error)) from error
     if found is None:
         raise ValueError(missing_package(where))
     return found
@@ -106,7 +106,7 @@ def call(argv: list[str]) -> int:
     try:
         function(**arguments)
     except ModuleNotFoundError as error:
-        raise ValueError(missing_package(error.name or str(error))) from error
+        raise ValueError(missing_package(error.name) if error.name else str(error)) from error
     return 0
 
 

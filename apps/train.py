@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from copy import deepcopy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -41,26 +42,27 @@ def train(
     from accelerate import Accelerator
 
     from difusa.domains import domain, models
-    from difusa.shared.training.heldout import Watch
+    from difusa.shared.training.augment import Augment, Augmented
     from difusa.shared.training.logs import Log
-    from difusa.shared.training.recipe import read_recipe
+    from difusa.shared.training.recipe import parse, read_recipe
     from difusa.shared.training.start import merged, start_from, with_low_rank
     from difusa.shared.training.trainer import Trainer
+    from difusa.shared.training.watch import Watch
 
     plan = read_recipe(recipe_file(recipe))
-    source = Path(data or os.environ.get("DIFUSA_DATA", ""))
-    if not (data or os.environ.get("DIFUSA_DATA")):
-        raise ValueError("no training data: name a folder with --data or the environment variable DIFUSA_DATA")
+    source = data_folder(data)
     folder = Path(out or Path("runs") / plan.name)
     if threads:
         torch.set_num_threads(threads)
     accelerator = Accelerator(mixed_precision="bf16" if plan.precision == "bf16" else "no", cpu=device == "cpu")
-    home = domain(plan.domain)
+    if plan.trains not in domain(plan.domain).models:
+        raise ValueError(f"trains = {plan.trains!r}: {plan.domain} has {', '.join(domain(plan.domain).models)}")
+    model = domain(plan.domain).models[plan.trains]
     torch.manual_seed(plan.seed)
-    network = home.network(plan.network)
+    network = model.network(plan.network)
     log = Log(folder, accelerator.is_main_process)
     if start is not None:
-        fresh = start_from(start, network, home.adopt)
+        fresh = start_from(start, network, model.adopt)
         log.event("started_from", source=Path(start).name, fresh=fresh)
     if plan.lora:
         network = with_low_rank(network, plan.lora)
@@ -68,15 +70,20 @@ def train(
     check_same_recipe(folder, plan)
     if trainer.resume():
         print(f"resumed at step {trainer.position.step}", file=sys.stderr)
-    examples = lambda options: home.examples(source, "train", options, plan.seed)  # noqa: E731
-    watch = Watch(plan, lambda options: home.examples(source, "calibrate", options, plan.seed + 1), home, profile)
+    change = parse(Augment, plan.augment, "augment")
+
+    def examples(options: dict):
+        return Augmented(model.examples(source, "train", options, plan.seed), change, plan.seed)
+
+    watch = Watch(plan, lambda options: model.examples(source, "calibrate", options, plan.seed + 1), model, profile)
     trainer.run(examples, minutes, watch, steps)
     watch.close(trainer)
     if accelerator.is_main_process:
         trained = merged(deepcopy(trainer.average.module)) if plan.lora else trainer.average.module
         place = trainer.position
         meta = {
-            "name": plan.name, "domain": plan.domain, "network": plan.network, "recipe_sha256": plan.sha256(), "seed": plan.seed,
+            "name": plan.name, "domain": plan.domain, "trains": plan.trains, "network": plan.network,
+            "objective": asdict(plan.objective), "recipe_sha256": plan.sha256(), "seed": plan.seed,
             "steps": place.step, "examples": place.seen, "minutes": round(place.seconds / 60, 1),
             "device": torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
             "heldout": watch.latest,
@@ -84,6 +91,14 @@ def train(
         models.write(folder / "model", trained, meta)
     accelerator.wait_for_everyone()
     return folder / "model"
+
+
+def data_folder(data: Path | None) -> Path:
+    """The folder of training data: the argument, else DIFUSA_DATA. Raises ValueError naming both."""
+    named = data or os.environ.get("DIFUSA_DATA")
+    if not named:
+        raise ValueError("no data: name a folder with --data or the environment variable DIFUSA_DATA")
+    return Path(named)
 
 
 def recipe_file(name: Path) -> Path:

@@ -24,7 +24,7 @@ class Model:
 
     def load(self, device: str = "cpu"):
         """The network with its weights, in evaluation mode."""
-        network = domain(self.meta["domain"]).network(self.meta["network"])
+        network = domain(self.meta["domain"]).models[self.meta["trains"]].network(self.meta["network"])
         network.load_state_dict(load_tensors(self.folder / "model.safetensors"))
         return network.to(device).eval().requires_grad_(False)
 

@@ -8,20 +8,29 @@ from torch import nn
 
 
 @dataclass(frozen=True)
-class Domain:
-    """One application domain.
+class Trainable:
+    """One model of a domain, as the trainer needs it.
 
-    load(path) -> item; save(item, path); examples(data folder, split, options) -> Dataset of dicts with a `clean` state and
-    its condition (training); network(options) -> nn.Module answering (x, sigma, **condition) -> clean;
-    verbs: name -> documented Python function; sheet(denoiser, examples) -> picture of samples for the training log.
+    network(options) -> nn.Module. examples(data folder, split, options, seed) -> numbered examples: dicts of arrays with a
+    `clean` state and its condition. adopt(weights, network) -> names left fresh: starts from weights of another shape.
+    sheet(rows, samples) -> picture, uint8 [H, W, 3], of held-out examples beside samples. features(states) -> [n, d] for
+    the Frechet distance.
     """
+
+    network: Callable[[dict], nn.Module]
+    examples: Callable[[Path, str, dict, int], object]
+    adopt: Callable | None = None
+    sheet: Callable | None = None
+    features: Callable | None = None
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One application domain: its file formats, its models, its metrics and its verbs (documented Python functions)."""
 
     name: str
     load: Callable
     save: Callable
-    examples: Callable[[Path, str, dict], object]
-    network: Callable[[dict], nn.Module]
     metrics: Callable
+    models: dict[str, Trainable]
     verbs: dict[str, Callable] = field(default_factory=dict)
-    adopt: Callable | None = None
-    sheet: Callable | None = None

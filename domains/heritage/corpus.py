@@ -82,6 +82,7 @@ class Options:
     size: int = 64  # crop, px
     halved: float = 1 / 3  # share of crops taken from the picture at half size
     unlabelled: float = 0.2  # share of examples whose kind is hidden, for classifier-free guidance
+    damage: bool = True  # False: undamaged pictures only, for a prior
     real_damage: float = 0.25  # share of the masks taken from real damage, when the data folder has it
 
 
@@ -110,9 +111,9 @@ class Examples:
         kind = self.kinds[min(int(np.searchsorted(self.edges, rng.random())), len(self.kinds) - 1)]
         item = self.groups[kind][rng.integers(len(self.groups[kind]))]
         clean = self._crop(self._picture(item), kind, rng).astype(np.float32) / 127.5 - 1
-        example = observe(clean, rng, data=self.data, real=self.options.real_damage)
+        example = observe(clean, rng, data=self.data, real=self.options.real_damage) if self.options.damage else {}
         label = "unknown" if rng.random() < self.options.unlabelled else kind
-        return {"clean": clean.transpose(2, 0, 1), **example, "kind": np.int64(KINDS.index(label))}
+        return {"clean": np.ascontiguousarray(clean.transpose(2, 0, 1)), **example, "kind": np.int64(KINDS.index(label))}
 
     def _picture(self, item: Item) -> np.ndarray:
         if item.path not in self.pixels:

@@ -1,45 +1,52 @@
 """Heritage as the suite sees it; every part is imported when it is used."""
 
-from pathlib import Path
+from importlib import import_module
 
-from difusa.shared.domain import Domain
+from difusa.shared.domain import Domain, Trainable
 
-
-def _load(path):
-    from difusa.domains.heritage.data import load
-
-    return load(path)
+HERE = "difusa.domains.heritage"
 
 
-def _save(item, path):
-    from difusa.domains.heritage.export import save
+def late(module: str, name: str):
+    """The function `name` of a module of this domain, imported at its first call."""
 
-    return save(item, path)
+    def call(*args, **options):
+        return getattr(import_module(f"{HERE}.{module}"), name)(*args, **options)
+
+    return call
 
 
-def _examples(data: Path, split: str, options: dict, seed: int = 0):
+def pictures(data, split: str, options: dict, seed: int = 0):
+    """Restoration examples; options as corpus.Options."""
     from difusa.domains.heritage.corpus import Examples, Options
     from difusa.shared.training.recipe import parse
 
     return Examples(data, split, parse(Options, options, "examples"), seed)
 
 
-def _network(options: dict):
-    from difusa.domains.heritage.network import Restorer
+def damaged(data, split: str, options: dict, seed: int = 0):
+    """Examples for the damage finder; options as finder.Options."""
+    from difusa.domains.heritage.finder import Examples, Options
+    from difusa.shared.training.recipe import parse
 
-    return Restorer(**options)
-
-
-def _adopt(prior: dict, network) -> list[str]:
-    from difusa.domains.heritage.network import adopt
-
-    return adopt(prior, network)
+    return Examples(data, split, parse(Options, options, "examples"), seed)
 
 
-def _metrics(*args, **options):
-    from difusa.domains.heritage.metrics import evaluate
+def network(module: str, name: str):
+    """Builder of a network class from a recipe's table."""
+    return lambda options: getattr(import_module(f"{HERE}.{module}"), name)(**options)
 
-    return evaluate(*args, **options)
 
-
-DOMAIN = Domain("heritage", load=_load, save=_save, examples=_examples, network=_network, metrics=_metrics, adopt=_adopt)
+sheet, features = late("sheet", "sheet"), late("sheet", "features")
+DOMAIN = Domain(
+    "heritage",
+    load=late("data", "load"),
+    save=late("export", "save"),
+    metrics=late("metrics", "evaluate"),
+    models={
+        "restorer": Trainable(network("network", "Restorer"), pictures, late("network", "adopt"), sheet, features),
+        "prior": Trainable(network("network", "Prior"), pictures, None, sheet, features),
+        "finder": Trainable(network("finder", "Finder"), damaged),
+    },
+    verbs={"restore": late("task", "restore"), "undo": late("task", "undo"), "evaluate": late("metrics", "evaluate")},
+)

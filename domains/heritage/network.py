@@ -112,3 +112,30 @@ def adopt(prior: dict[str, Tensor], network: Restorer) -> list[str]:
             fresh.append(name)
     network.unet.load_state_dict(own)
     return fresh
+
+
+class Prior(nn.Module):
+    """Unconditional network of pictures [B, 3, H, W] in [-1, 1], classes as KINDS: what the restorer can start from.
+
+    Called as the target's adapter asks: network(scaled x, time [B], kind=[B]) -> prediction like x.
+    """
+
+    def __init__(self, channels=(32, 64, 128, 192, 256), layers: int = 2, attention: int = 2):
+        super().__init__()
+        from diffusers import UNet2DModel
+
+        plain = len(channels) - attention
+        self.unet = UNet2DModel(
+            in_channels=3,
+            out_channels=3,
+            layers_per_block=layers,
+            block_out_channels=tuple(channels),
+            down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",) * attention,
+            up_block_types=("AttnUpBlock2D",) * attention + ("UpBlock2D",) * plain,
+            norm_num_groups=16,
+            attention_head_dim=min(32, channels[-1]),
+            num_class_embeds=len(KINDS),
+        )
+
+    def forward(self, x: Tensor, time: Tensor, *, kind: Tensor) -> Tensor:
+        return self.unet(x, time, class_labels=kind).sample

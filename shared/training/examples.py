@@ -19,6 +19,8 @@ class Noised(Dataset):
 
     def __getitem__(self, number: int) -> dict:
         example = dict(self.examples[number])
+        if self.objective.target == "direct":
+            return example
         rng = stream(self.seed, number, NOISE)
         example["sigma"] = draw_sigma(self.objective, np.array([rng.random()]))[0]
         example["noise"] = rng.standard_normal(example["clean"].shape, dtype=np.float32)

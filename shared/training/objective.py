@@ -11,38 +11,48 @@ import torch
 from torch import Tensor, nn
 
 from difusa.shared import denoisers, levels
+from difusa.shared.spaces import Euclidean, per_row
 from difusa.shared.training.recipe import Objective
 
 SIGMA_DATA = 0.5
+VP = {"linear": levels.linear, "quadratic": levels.quadratic, "cosine": levels.cosine, "sigmoid": levels.sigmoid}
 
 
 def wrap(network: nn.Module, objective: Objective) -> Callable[..., Tensor]:
     """The network as a denoiser (x, sigma, **condition) -> clean."""
-    if objective.target == "own":
+    if objective.target in ("own", "direct"):
         return network
     if objective.target == "edm":
         return denoisers.Preconditioned(network, SIGMA_DATA)
+    if objective.target == "score":
+
+        def denoise_by_score(x: Tensor, sigma: Tensor, **condition) -> Tensor:
+            def score(x, sigma):  # the network's output has unit variance: sigma times the score (Song et al. 2021)
+                rows = denoisers.like_rows(sigma, x)
+                return per_row(1 / rows, x) * network(per_row((1 + rows**2).rsqrt(), x) * x, 250 * rows.log(), **condition)
+
+            return denoisers.from_score(score, Euclidean())(x, sigma)
+
+        return denoise_by_score
     adapter = {
         "noise": denoisers.from_noise_prediction,
         "clean": denoisers.from_clean_prediction,
         "v": denoisers.from_v_prediction,
-        "score": denoisers.from_score,
     }[objective.target]
-    return adapter(network, training_sigmas(objective))
+    sigmas = VP[objective.schedule](objective.steps)
 
+    def denoise(x: Tensor, sigma: Tensor, **condition) -> Tensor:
+        return adapter(lambda x, time: network(x, time, **condition), sigmas)(x, sigma)
 
-def training_sigmas(objective: Objective) -> Tensor:
-    """Rising sigmas of the variance-preserving schedule that discrete-time targets are trained at, float64 [steps]."""
-    return getattr(levels, objective.schedule)(objective.steps)[:-1].flip(0)
+    return denoise
 
 
 def draw_sigma(objective: Objective, uniform: np.ndarray) -> Tensor:
     """Training levels for uniform numbers in (0, 1): lognormal (Karras et al. 2022) or uniform over a schedule's steps."""
-    u = torch.as_tensor(uniform, dtype=torch.float64).clamp(1e-7, 1 - 1e-7)
+    u = torch.as_tensor(uniform, dtype=torch.float64)
     if objective.levels == "lognormal":
-        return (objective.mean + objective.std * torch.special.ndtri(u)).exp().float()
-    table = training_sigmas(objective)
-    return table[(u * len(table)).long()].float()
+        return levels.lognormal(u, objective.mean, objective.std).float()
+    return levels.uniform(u, VP[objective.schedule](objective.steps)).float()
 
 
 def weight(objective: Objective, denoise, sigma: Tensor, condition: dict) -> Tensor:
@@ -61,10 +71,10 @@ def weight(objective: Objective, denoise, sigma: Tensor, condition: dict) -> Ten
 
 def losses(objective: Objective, denoise, network, batch: dict[str, Tensor]) -> Tensor:
     """Loss of each sample [rows]; batch: clean and noise [rows, ...], sigma [rows] and the condition."""
+    if objective.target == "direct":
+        return network.loss(**batch)
     condition = {k: v for k, v in batch.items() if k not in ("clean", "noise", "sigma")}
     sigma = batch["sigma"]
-    column = sigma.reshape(-1, *[1] * (batch["clean"].ndim - 1))
-    clean = denoise(batch["clean"] + column * batch["noise"], sigma, **condition)
-    by = weight(objective, network, sigma, condition)
-    error = (clean.float() - batch["clean"]) ** 2
-    return (by.reshape(-1, *[1] * (error.ndim - 1)) * error if by.ndim == 1 else by * error).flatten(1).mean(1)
+    x = batch["clean"] + per_row(sigma, batch["clean"]) * batch["noise"]
+    error = (denoise(x, sigma, **condition).float() - batch["clean"]) ** 2
+    return (per_row(weight(objective, network, sigma, condition), error) * error).flatten(1).mean(1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Target = Literal["own", "edm", "noise", "clean", "v", "score"]
+Target = Literal["own", "direct", "edm", "noise", "clean", "v", "score"]
 Weighting = Literal["own", "edm", "noise", "clean", "v", "min-snr"]
 
 
@@ -18,7 +18,7 @@ Weighting = Literal["own", "edm", "noise", "clean", "v", "min-snr"]
 class Objective:
     """What the network predicts, how errors are weighted over levels, and which levels are drawn.
 
-    target "own": the network itself answers (x, sigma) -> clean. "edm": Karras et al. 2022. "noise": Ho et al. 2020.
+    target "own": the network itself answers (x, sigma) -> clean; "direct": it has a `loss` of its own and no noise. "edm": Karras et al. 2022. "noise": Ho et al. 2020.
     "v": Salimans and Ho 2022. "score": Song et al. 2021. "min-snr": Hang et al. 2023.
     """
 
@@ -67,6 +67,7 @@ class Recipe:
 
     name: str
     domain: str
+    trains: str  # which of the domain's models
     seed: int = 0
     steps: int = 10_000
     batch: int = 16
@@ -75,7 +76,6 @@ class Recipe:
     compile: bool = False
     activation_checkpointing: bool = False
     ema: float = 0.999
-    labels_dropout: float = 0.0  # share of class labels hidden, where the examples carry a `label`
     save_every: int = 500
     heldout_every: int = 500
     heldout_count: int = 48
@@ -97,8 +97,19 @@ class Recipe:
         return Stage(self.steps, dict(self.examples), self.batch)
 
     def sha256(self) -> str:
-        """Fingerprint of every value."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()
+        """Fingerprint of every value that differs from its default, so that new keys leave old recipes the same."""
+        return hashlib.sha256(repr(_said(self)).encode()).hexdigest()
+
+
+def _said(value):
+    """The fields of a dataclass that differ from their defaults, as nested dicts."""
+    if isinstance(value, tuple):
+        return [_said(v) for v in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    default = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in dataclasses.fields(value)}
+    own = {name: getattr(value, name) for name in default}
+    return {name: _said(v) for name, v in own.items() if v != default[name]}
 
 
 def read_recipe(path: Path | str) -> Recipe:
@@ -139,7 +150,7 @@ def _dataclass(kind, table, where: str):
         if key not in hints:
             near = difflib.get_close_matches(key, hints, n=1) or sorted(hints)
             raise ValueError(f"{where}: unknown key {key!r}; did you mean {', '.join(near)}?")
-    needed = [f.name for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
+    needed = [f.name for f in dataclasses.fields(kind) if f.default is f.default_factory]  # both MISSING
     for key in needed:
         if key not in table:
             raise ValueError(f"{where}: {key!r} is missing")

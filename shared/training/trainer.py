@@ -79,7 +79,7 @@ class Trainer:
 
     def _gradients(self, batch) -> torch.Tensor:
         self.optimiser.zero_grad(set_to_none=True)
-        rows = len(batch["clean"])
+        rows = len(next(iter(batch.values())))
         total = torch.zeros((), device=self.accelerator.device)
         micro = min(self.position.micro, rows)
         for start in range(0, rows, micro):
