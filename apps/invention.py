@@ -97,8 +97,8 @@ def in_words(made: Invention, _, number) -> str:
             "model; all others are the original's own, bit for bit."
         )
     second = _(
-        "In 9 cases of 10 the true value should lie within ± {half} of 255 grey levels; {guessed} % of the restored "
-        "pixels are little more than a guess (± 40 or more)."
+        "In 9 cases of 10 the true value should lie within ± {half} grey levels (of 255) of what is shown; "
+        "{guessed} % of the restored pixels are little more than a guess (± 40 or more)."
     )
     if not made.report["interval"]["calibrated"]:
         second += " " + _("This interval is not calibrated for such a task: take it as a rough hint.")
