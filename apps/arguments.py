@@ -66,18 +66,24 @@ def described(p: inspect.Parameter, hint, note: str | None):
         help=said.help or note,
         metavar=said.metavar or metavar(p, members(hint)),
     )
-    return Annotated[(get_args(hint)[0] if extras else hint, *(e for e in extras if e is not said), about)]
+    marks = [e for e in extras if e is not said] + [tyro.conf.Positional] * positional(p)
+    return Annotated[(get_args(hint)[0] if extras else hint, *marks, about)]
+
+
+def positional(p: inspect.Parameter) -> bool:
+    """Whether the value stands alone on the command line: no default, and not behind the `*` of the signature."""
+    return p.default is p.empty and p.kind is not p.KEYWORD_ONLY
 
 
 def metavar(p: inspect.Parameter, kinds: tuple) -> str | None:
     """What stands for the value in the help: a positional argument's name, else the type; None leaves it to tyro."""
-    if p.default is p.empty:
+    if positional(p):
         return p.name.upper() + (" ..." if get_origin(kinds[0]) in (list, tuple) else "")
     return METAVARS.get(kinds[0]) if len(kinds) == 1 else None
 
 
 def read(function: Callable, prog: str, args: list[str]) -> dict[str, Any]:
-    """The keyword arguments that `args` gives to `function`; without a default a parameter is positional.
+    """The keyword arguments that `args` gives to `function`; a parameter before the `*` without a default is positional.
 
     Callbacks stay out of the command line; a trailing underscore is dropped (`from_` is --from). Leaves by SystemExit:
     status 2 with the nearest option named if the arguments do not fit, 0 after --help. Raises ValueError for an empty
@@ -97,8 +103,7 @@ def read(function: Callable, prog: str, args: list[str]) -> dict[str, Any]:
     command.__signature__ = inspect.Signature(parameters)
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     command.__doc__ = summary(function)
-    config = (tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff)
-    given = tyro.cli(command, prog=prog, args=args, config=config)
+    given = tyro.cli(command, prog=prog, args=args, config=(tyro.conf.FlagCreatePairsOff,))
     for p in parameters:
         if p.default is p.empty and given.get(p.name) in ([], ()):
             raise ValueError(f"{prog} needs at least one of: {p.name}; `{prog} --help` tells more")

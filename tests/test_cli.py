@@ -103,6 +103,17 @@ def test_defaults_are_the_functions_own(table):
     assert DONE == [([Path("a.png")], None, None, "inpaint", "mean", 4, False, None)]
 
 
+def test_a_keyword_without_default_is_a_needed_option(capsys):
+    def find(source: Path, *, out: Path) -> None:
+        """Finds."""
+
+    assert read(find, "find", ["a.png", "--out", "m.png"]) == {"source": Path("a.png"), "out": Path("m.png")}
+    with pytest.raises(SystemExit) as left:
+        read(find, "find", ["a.png"])
+    assert left.value.code == 2
+    assert "--out" in capsys.readouterr().err
+
+
 def test_docstring_becomes_help(capsys):
     assert notes(verb) == {"pictures": "files, or folders of them.", "out": "where to write."}
     assert summary(verb) == "Restores pictures.\n\nIt takes a while."
