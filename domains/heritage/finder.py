@@ -11,6 +11,52 @@ from torch.nn import functional
 from difusa.domains.heritage import corpus, real_damage
 from difusa.shared.seeds import stream
 
+# Blocks of EfficientNet-Lite0 (Tan and Le 2019; Liu 2020) down to 1/16: width in, width out, expansion, kernel, stride
+BLOCKS = ((32, 16, 1, 3, 1), (16, 24, 6, 3, 2), (24, 24, 6, 3, 1), (24, 40, 6, 5, 2), (40, 40, 6, 5, 1),
+          (40, 80, 6, 3, 2), (80, 80, 6, 3, 1), (80, 80, 6, 3, 1))  # fmt: skip
+TAPS = {
+    0: 16,
+    2: 24,
+    4: 40,
+    7: 80,
+}  # block -> width of the features taken after it, at 1/2, 1/4, 1/8 and 1/16 of the size
+
+
+def _unit(
+    inward: int, outward: int, kernel: int, stride: int = 1, groups: int = 1, bound: bool = True
+) -> nn.Sequential:
+    """Convolution, batch norm and, if bound, ReLU6; at stride 2 the odd pixel of padding lies on the far side."""
+    before = kernel // 2 - (stride - 1)
+    layers = [
+        nn.ZeroPad2d((before, kernel // 2, before, kernel // 2)),
+        nn.Conv2d(inward, outward, kernel, stride, groups=groups, bias=False),
+        nn.BatchNorm2d(outward, eps=1e-3),
+    ]
+    return nn.Sequential(*layers, nn.ReLU6()) if bound else nn.Sequential(*layers)
+
+
+class Backbone(nn.Module):
+    """The first half of EfficientNet-Lite0: picture [B, 3, H, W] in [-1, 1] -> features at the four TAPS."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = _unit(3, 32, 3, 2)
+        self.blocks = nn.ModuleList()
+        for inward, outward, more, kernel, stride in BLOCKS:
+            wide = inward * more
+            units = [_unit(inward, wide, 1)] if more > 1 else []
+            units += [_unit(wide, wide, kernel, stride, groups=wide), _unit(wide, outward, 1, bound=False)]
+            self.blocks.append(nn.Sequential(*units))
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        x, taps = self.stem(picture), []
+        for number, block in enumerate(self.blocks):
+            y = block(x)
+            x = x + y if x.shape == y.shape else y
+            if number in TAPS:
+                taps.append(x)
+        return taps
+
 
 def _block(inward: int, outward: int) -> nn.Sequential:
     layers = []
@@ -20,41 +66,75 @@ def _block(inward: int, outward: int) -> nn.Sequential:
 
 
 class Finder(nn.Module):
-    """U-Net (Ronneberger et al. 2015) on 2 x 2 pixel blocks: picture [B, 3, H, W] in [-1, 1] -> logits [B, 1, H, W].
+    """U-Net (Ronneberger et al. 2015) on a fixed backbone: picture [B, 3, H, W] in [-1, 1] -> logits [B, 1, H, W].
 
     H and W are multiples of `unit`. Normalisation is by running statistics, never by the picture's own: then an output
     pixel depends on nothing farther than `REACH`, and overlapping tiles give the same map as the picture in one piece.
+    The backbone knows edges and textures from photographs and is not trained; `detail` sees the single pixels it skips.
     """
 
-    REACH = 128  # px, at least the receptive field's radius with four widths (checked by a test)
+    REACH = 160  # px, at least the radius of the receptive field (checked by a test)
+    unit = 16
 
-    def __init__(self, channels=(24, 40, 64, 96)):
+    def __init__(self, channels=(24, 40, 64)):
         super().__init__()
-        self.unit = 2 ** len(channels)
-        self.down = nn.ModuleList(_block(i, o) for i, o in zip((12, *channels), channels))
-        self.up = nn.ModuleList(_block(deep + flat, flat) for deep, flat in zip(channels[:0:-1], channels[-2::-1]))
+        self.backbone = Backbone().requires_grad_(False)
+        self.detail = _block(12, channels[0])
+        flat = [channels[0] + TAPS[0], TAPS[2], TAPS[4]]
+        deep = [*channels[1:], TAPS[7]]
+        self.up = nn.ModuleList(_block(d + f, c) for d, f, c in zip(deep[::-1], flat[::-1], channels[::-1]))
         self.out = nn.Conv2d(channels[0], 4, 1)
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        self.backbone.eval()  # its statistics stay those it was trained with
+        return self
 
     def forward(self, picture: Tensor) -> Tensor:
         if picture.shape[-2] % self.unit or picture.shape[-1] % self.unit:
             raise ValueError(
                 f"height and width must be multiples of {self.unit}, got {tuple(picture.shape)}: pad first"
             )
-        x, skips = functional.pixel_unshuffle(picture, 2), []
-        for level, block in enumerate(self.down):
-            x = block(functional.max_pool2d(x, 2) if level else x)
-            skips.append(x)
-        skips.pop()
+        with torch.no_grad():
+            *skips, x = self.backbone(picture)
+        skips[0] = torch.cat([skips[0], self.detail(functional.pixel_unshuffle(picture, 2))], 1)
         for block in self.up:
             x = block(torch.cat([functional.interpolate(x, scale_factor=2.0), skips.pop()], 1))
         return functional.pixel_shuffle(self.out(x), 2)
 
     def loss(self, picture: Tensor, mask: Tensor) -> Tensor:
-        """Cross entropy plus 1 - Dice over the batch (Milletari et al. 2016); mask [B, 1, H, W] of 0 and 1."""
+        """Cross entropy plus 1 - Dice (Milletari et al. 2016) of each sample [B]; mask [B, 1, H, W] of 0 and 1.
+
+        A fiftieth of the pixels is added above and below in Dice, so that intact crops do not outweigh the others.
+        """
         logits = self(picture).float()
-        found = logits.sigmoid()
-        dice = (2 * (found * mask).sum() + 1) / (found.sum() + mask.sum() + 1)
-        return functional.binary_cross_entropy_with_logits(logits, mask) + 1 - dice
+        found, some = logits.sigmoid(), mask[0].numel() / 50
+        both, either = ((a * b).sum((1, 2, 3)) for a, b in ((found, mask), (found + mask, torch.ones_like(mask))))
+        entropy = functional.binary_cross_entropy_with_logits(logits, mask, reduction="none").mean((1, 2, 3))
+        return entropy + 1 - (2 * both + some) / (either + some)
+
+
+def adopt(weights: dict[str, Tensor], network: Finder) -> list[str]:
+    """Fill the backbone from weights of EfficientNet-Lite0 (keys as in the PyPI package efficientnet-lite-pytorch).
+
+    Returns the names left as they were; raises ValueError when a weight of the backbone is missing.
+    """
+    names = {"backbone.stem.1": "_conv_stem", "backbone.stem.2": "_bn0"}
+    for b, (_, _, more, _, _) in enumerate(BLOCKS):
+        parts = ["_expand_conv", "_bn0"] * (more > 1) + ["_depthwise_conv", "_bn1", "_project_conv", "_bn2"]
+        for k, part in enumerate(parts):
+            names[f"backbone.blocks.{b}.{k // 2}.{1 + k % 2}"] = f"_blocks.{b}.{part}"
+    own, fresh = network.state_dict(), []
+    for key in own:
+        head, _, kind = key.rpartition(".")
+        if head not in names:
+            fresh.append(key)
+        elif f"{names[head]}.{kind}" in weights:
+            own[key] = weights[f"{names[head]}.{kind}"]
+        elif kind != "num_batches_tracked":
+            raise ValueError(f"these weights lack {names[head]}.{kind}: start the finder from EfficientNet-Lite0")
+    network.load_state_dict(own)
+    return fresh
 
 
 @dataclass(frozen=True)
@@ -92,14 +172,17 @@ class Examples:
         mask = np.zeros(picture.shape[:2], bool)
         if rng.random() >= self.options.intact:
             intact = picture
-            picture, mask = real_damage.paste(intact, rng, self.found, self.options.family)
+            for _ in range(5):  # where most is damaged, which part is the picture is anybody's guess
+                picture, mask = real_damage.paste(intact, rng, self.found, self.options.family)
+                if mask.mean() < 0.35:
+                    break
             mask &= _visible(intact, picture)
         picture = _scanned(picture, self.options.codec, rng)
         return {"picture": picture.transpose(2, 0, 1) * 2 - 1, "mask": np.float32(mask[None])}
 
 
 def _visible(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Pixels [H, W] whose change, or a neighbour's, is more than 15 grey levels of 255: nobody can see less in a painting."""
+    """Pixels [H, W] whose change, or a neighbour's, exceeds 15 grey levels of 255: less is lost in brushwork."""
     import cv2
 
     changed = np.uint8(np.abs(after - before).max(2) > 15 / 255)

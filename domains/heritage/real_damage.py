@@ -163,18 +163,32 @@ def _placed(source: np.ndarray, size, scale: float, rng: Generator) -> np.ndarra
     """A random piece of an opacity map on a canvas: turned, flipped, scaled, some opaque pixel near the middle."""
     import cv2
 
-    rows, columns = np.nonzero(source > 40)
-    pick = rng.integers(len(rows)) if len(rows) else None
-    centre = (columns[pick], rows[pick]) if len(rows) else (source.shape[1] / 2, source.shape[0] / 2)
+    centre = _opaque(source, rng)
+    far = int(np.hypot(*size) / scale) + 4  # nothing farther from the centre reaches the canvas
+    left, top = (max(0, c - far) for c in centre)
+    source = source[top : centre[1] + far, left : centre[0] + far]
     turn = rng.uniform(0, 2 * np.pi)
     across = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
     across[:, 0] *= rng.choice([-1, 1])
     target = np.array(size[::-1]) * rng.uniform(0.15, 0.85, 2)
-    shift = target - across @ np.array(centre, float)
+    shift = target - across @ np.array([centre[0] - left, centre[1] - top], float)
     if scale < 0.75:  # without this, thinning aliases hairlines into dots
         source = cv2.GaussianBlur(source, (0, 0), 0.4 / scale)
     warped = cv2.warpAffine(source, np.column_stack([across, shift]), size[::-1], flags=cv2.INTER_LINEAR)
     return warped.astype(np.float32) / 255
+
+
+def _opaque(source: np.ndarray, rng: Generator) -> tuple[int, int]:
+    """Column and row of a random opaque pixel; the middle where hundreds of draws find none."""
+    for number in rng.integers(source.size, size=600):
+        row, column = divmod(int(number), source.shape[1])
+        if source[row, column] > 40:
+            return column, row
+    rows, columns = np.nonzero(source > 40)
+    if not len(rows):
+        return source.shape[1] // 2, source.shape[0] // 2
+    pick = rng.integers(len(rows))
+    return int(columns[pick]), int(rows[pick])
 
 
 def _overlay_layer(size, rng, found):

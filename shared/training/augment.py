@@ -1,7 +1,7 @@
 """Augmentation of examples from a recipe: geometry, colour, noise and mixing; the condition follows the picture.
 
-An example is a dict of numpy arrays. Fields [C, H, W] whose H and W are those of `clean` are maps and move together;
-pictures (`clean` and `observed`) also share colour and noise, so that an exactly observed pixel stays exact to the bit.
+An example is a dict of arrays, at least one of them of PICTURES. Fields [C, H, W] of its H and W are maps and move
+together; pictures also share colour and noise, so that an exactly observed pixel stays exact to the bit.
 """
 
 from dataclasses import dataclass, fields
@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from difusa.shared.seeds import stream
 
-PICTURES = ("clean", "observed")  # fields on the scale of the picture, [-1, 1]
+PICTURES = ("clean", "observed", "picture")  # fields on the scale of the picture, [-1, 1]
 PART = 2  # part of a sample's random stream that augments it (0 draws the example, 1 its noise and level)
 Example = dict[str, np.ndarray]
 
@@ -53,14 +53,22 @@ class Augmented:
 
 
 def maps(example: Example) -> list[str]:
-    """Names of the fields that are laid out as `clean` is: arrays [C, H, W] of its H and W."""
-    size = example["clean"].shape[-2:]
+    """Names of the fields that are laid out as the picture is: arrays [C, H, W] of its H and W."""
+    size = _shape(example)[-2:]
     return [k for k, v in example.items() if np.ndim(v) == 3 and v.shape[-2:] == size]
+
+
+def _shape(example: Example) -> tuple[int, ...]:
+    """[C, H, W] of the first picture. Raises ValueError where there is none."""
+    for name in PICTURES:
+        if name in example:
+            return example[name].shape
+    raise ValueError(f"an example to augment needs one of {', '.join(PICTURES)}; it has {', '.join(example)}")
 
 
 def moved(example: Example, rng: Generator, *, flip: float = 0.0, turn: float = 0.0, shift: int = 0) -> Example:
     """Mirror, turn and shift all maps alike; no value is interpolated, so infinities and labels survive."""
-    height, width = example["clean"].shape[-2:]
+    height, width = _shape(example)[-2:]
     mirror = rng.random() < flip
     quarters = int(rng.choice([1, 2, 3] if height == width else [2])) if rng.random() < turn else 0
     down, right = rng.integers(-shift, shift + 1, 2) if shift else (0, 0)
@@ -81,7 +89,7 @@ def coloured(
     example: Example, rng: Generator, *, brightness: float = 0.0, contrast: float = 0.0, tint: float = 0.0
 ) -> Example:
     """One affine change of the values a channel, of all pictures alike, clipped to [-1, 1]."""
-    channels = len(example["clean"])
+    channels = _shape(example)[0]
     gain = 1 + rng.uniform(-contrast, contrast) + rng.uniform(-tint, tint, (channels, 1, 1))
     offset = rng.uniform(-brightness, brightness)
     if not (brightness or contrast or tint):
@@ -93,8 +101,8 @@ def noisy(example: Example, rng: Generator, most: float) -> Example:
     """Gaussian noise of a standard deviation drawn from 0..most, the same on all pictures, clipped to [-1, 1]."""
     if not most:
         return example
-    noise = (rng.uniform(0, most) * rng.standard_normal(example["clean"].shape)).astype(example["clean"].dtype)
-    return _pictures(example, lambda a: np.clip(a + noise, -1, 1))
+    noise = rng.uniform(0, most) * rng.standard_normal(_shape(example))
+    return _pictures(example, lambda a: np.clip(a + noise.astype(a.dtype), -1, 1))
 
 
 def mixed(example: Example, other: Example, rng: Generator) -> Example:
@@ -106,7 +114,7 @@ def mixed(example: Example, other: Example, rng: Generator) -> Example:
     names = maps(example)
     if any(not np.array_equal(example[k], other[k]) for k in example if k not in names):
         return example
-    height, width = example["clean"].shape[-2:]
+    height, width = _shape(example)[-2:]
     side = np.sqrt(rng.uniform(0.1, 0.5))
     tall, wide = max(1, round(side * height)), max(1, round(side * width))
     top, left = rng.integers(height - tall + 1), rng.integers(width - wide + 1)
