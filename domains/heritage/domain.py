@@ -46,7 +46,7 @@ DOMAIN = Domain(
     models={
         "restorer": Trainable(network("network", "Restorer"), pictures, late("network", "adopt"), sheet, features),
         "prior": Trainable(network("network", "Prior"), pictures, None, sheet, features),
-        "finder": Trainable(network("finder", "Finder"), damaged),
+        "finder": Trainable(network("finder", "Finder"), damaged, late("finder", "adopt")),
     },
     verbs={"restore": late("task", "restore"), "undo": late("task", "undo"), "evaluate": late("metrics", "evaluate")},
 )
