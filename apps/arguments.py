@@ -83,7 +83,7 @@ def metavar(p: inspect.Parameter, kinds: tuple) -> str | None:
 
 
 def read(function: Callable, prog: str, args: list[str]) -> dict[str, Any]:
-    """The keyword arguments that `args` gives to `function`; a parameter before the `*` without a default is positional.
+    """The keyword arguments that `args` gives to `function`; before the `*`, without a default: positional.
 
     Callbacks stay out of the command line; a trailing underscore is dropped (`from_` is --from). Leaves by SystemExit:
     status 2 with the nearest option named if the arguments do not fit, 0 after --help. Raises ValueError for an empty
@@ -93,7 +93,7 @@ def read(function: Callable, prog: str, args: list[str]) -> dict[str, Any]:
 
     hints, parameters = get_type_hints(function, include_extras=True), []
     for p in inspect.signature(function).parameters.values():
-        hint = hints.get(p.name, str)
+        hint = hints.get(p.name, str | None if p.default is None else str)
         if from_text(hint):
             parameters.append(p.replace(annotation=described(p, hint, notes(function).get(p.name))))
 
