@@ -43,7 +43,8 @@ def shrunk(rows: np.ndarray, side: int = PREVIEW) -> np.ndarray:
 
 
 def overlay(pixels: np.ndarray, share: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """The picture in grey with what was invented in colour: yellow where the samples agree, through red to violet where they do not.
+    """The picture in grey, what was invented in colour: yellow where the samples agree, through red to violet where
+    not.
 
     pixels [H, W] or [H, W, 3]; share, half [H, W] in [0, 1]; returns uint8 [h, w, 3] of preview size.
     """
@@ -119,11 +120,14 @@ def _entry(file: zipfile.ZipFile, name: str) -> bytes:
     return file.read(info)
 
 
-def undo(bundle, out=None) -> dict:
+def undo(bundle: Path, *, out: Path | None = None) -> dict:
     """Give back the original file, byte for byte, out of a bundle.
 
+    bundle: the OUT.bundle.zip that was written beside the restored picture.
     out: where to write it; by default its own name beside the bundle. An existing other file is never overwritten.
-    Returns {"out", "sha256", "original"}. ValueError: damaged or tampered bundle, or a different file is in the way.
+
+    Returns {"out", "sha256", "original"}. Raises ValueError for a damaged or tampered bundle, or another file in the
+    way.
     """
     manifest, entries = open_bundle(bundle)
     data = entries[manifest["original"]["entry"]]
@@ -133,6 +137,7 @@ def undo(bundle, out=None) -> dict:
     if target.exists() and sha256(target.read_bytes()) != sha256(data):
         raise ValueError(f"{target} exists and is another file: name a different one with --out")
     write_atomic(target, data)
+    print(f"{target}: the original again, sha256 {sha256(data)}")
     return {"out": str(target), "sha256": sha256(data), "original": manifest["original"]["name"]}
 
 
@@ -168,13 +173,15 @@ def page(report: dict, pictures: dict[str, np.ndarray]) -> bytes:
     )
     style = (
         "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}"
-        "figure{display:inline-block;margin:0 1% 1rem 0;width:32%;vertical-align:top}img{width:100%}figcaption{color:#555}"
-        "table{border-collapse:collapse}th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;overflow-wrap:anywhere}"
+        "figure{display:inline-block;margin:0 1% 1rem 0;width:32%;vertical-align:top}img{width:100%}"
+        "figcaption{color:#555}table{border-collapse:collapse}"
+        "th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;overflow-wrap:anywhere}"
         "th{font-weight:600;white-space:nowrap}@media(max-width:40rem){figure{width:100%}}"
     )
     name = html.escape(report["original"]["name"])
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Intervention report: {name}</title><style>{style}</style><h1>Intervention report: {name}</h1>"
-        f"<p>{html.escape(report['summary'])}</p>{figures}{table({k: v for k, v in report.items() if k != 'summary'})}</html>\n"
+        f"<p>{html.escape(report['summary'])}</p>{figures}"
+        f"{table({k: v for k, v in report.items() if k != 'summary'})}</html>\n"
     ).encode()

@@ -1,4 +1,6 @@
-"""How sure: the half-width of the 90 % interval of a pixel, fitted so that it holds 90 % of the truth of held-out pictures."""
+"""How sure: the half-width of a pixel's 90 % interval, fitted so that it holds 90 % of the truth of held-out
+pictures.
+"""
 
 import json
 from dataclasses import dataclass
@@ -84,7 +86,7 @@ def fit(model, cases, plan, *, device="cpu", counts=COUNTS) -> dict[int, float]:
 
 
 def held_out(data, task: str, *, count: int, size: int):
-    """Damaged crops of calibration pictures for one verb task: (clean, Observation); the bench's own damage, other pictures.
+    """Damaged crops for one verb task: (clean, Observation). The bench's own damage, on the calibration pictures.
 
     size: pixels of the middle of each 256 px crop that are used (a multiple of 8).
     """
@@ -103,11 +105,13 @@ def held_out(data, task: str, *, count: int, size: int):
 
 
 def calibrate(folder, data, *, tasks=None, count: int = 24, size: int = 128, plan=None, device="cpu") -> dict:
-    """Fit every task on the calibration split and write calibration.json into the model's folder; returns its content."""
+    """Fit every task on the calibration pictures, write calibration.json into the model's folder, return its
+    content.
+    """
     from difusa.domains.heritage.observation import VERB_TASKS
     from difusa.domains.heritage.posterior import Plan
-    from difusa.shared.checkpoint import write_json
     from difusa.domains.models import find
+    from difusa.shared.checkpoint import write_json
 
     found = find(str(folder), domain="heritage")
     model, plan = found.load(device), plan or Plan()

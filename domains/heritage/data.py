@@ -1,7 +1,9 @@
-"""Pictures as museums keep them: 8 or 16 bits, grey or RGB, with profile, EXIF, XMP, resolution and alpha kept beside them.
+"""Pictures as museums keep them: 8 or 16 bits, grey or RGB, with profile, EXIF, XMP, resolution and alpha kept beside
+them.
 
-Pixels are held upright (as every viewer shows them); the orientation tag is kept, and `export.save` turns them back, so a
-file that was stored on its side stays stored on its side. Sizes are read from the header before anything is decoded.
+Pixels are held upright (as every viewer shows them); the orientation tag is kept, and `export.save` turns them back,
+so a file that was stored on its side stays stored on its side. Sizes are read from the header before anything is
+decoded.
 """
 
 import hashlib
@@ -22,7 +24,8 @@ INVERSE_TURN = {6: 8, 8: 6}
 class Picture:
     """One picture: pixels [H, W] or [H, W, 3] uint8 or uint16, upright; alpha [H, W] or none, never changed.
 
-    orientation: EXIF value 1..8 of the file; exif: a TIFF-structured block; dpi: pixels an inch (x, y); sha256: of the file.
+    orientation: EXIF value 1..8 of the file; exif: a TIFF-structured block; dpi: pixels an inch (x, y); sha256: of
+    the file.
     """
 
     pixels: np.ndarray
@@ -74,7 +77,10 @@ def load(path) -> Picture:
         message = f"{path}: the {kind} file is truncated or damaged ({error}); get a fresh copy of it"
         raise ValueError(message) from error
     orientation, alpha = fields["orientation"], fields["alpha"]
-    fields |= {"pixels": turn(fields["pixels"], orientation), "alpha": None if alpha is None else turn(alpha, orientation)}
+    fields |= {
+        "pixels": turn(fields["pixels"], orientation),
+        "alpha": None if alpha is None else turn(alpha, orientation),
+    }
     return Picture(source=kind, sha256=hashlib.sha256(raw).hexdigest(), **fields)
 
 
@@ -86,7 +92,9 @@ def encode(pixels: np.ndarray) -> Tensor:
 
 
 def decode(x: Tensor, dtype, grey: bool) -> np.ndarray:
-    """float [3, H, W] in [-1, 1] -> integers [H, W, 3], or [H, W] (mean of the channels) when `grey`; rounded, clipped."""
+    """float [3, H, W] in [-1, 1] -> integers [H, W, 3], or [H, W] (mean of the channels) when `grey`; rounded,
+    clipped.
+    """
     full = int(np.iinfo(dtype).max)
     x = x.mean(dim=0) if grey else x.permute(1, 2, 0)
     return ((x.double() + 1) * (full / 2)).round().clamp(0, full).cpu().numpy().astype(dtype)

@@ -1,4 +1,4 @@
-"""Writing pictures back with everything that came with them: profile, EXIF, XMP, resolution, alpha, orientation, bit depth."""
+"""Writing pictures back with all that came with them: profile, EXIF, XMP, resolution, alpha, orientation, bit depth."""
 
 import io
 import os
@@ -52,7 +52,9 @@ def check_target(path, *, keeps_pixels: bool = True) -> None:
 
 
 def save(picture: Picture, path) -> bytes:
-    """Write TIFF or PNG by the suffix of `path`, losslessly, at the picture's own bit depth; returns the file's bytes."""
+    """Write TIFF or PNG by the suffix of `path`, losslessly, at the picture's own bit depth; returns the file's
+    bytes.
+    """
     check_target(path)
     data = (_png if Path(path).suffix.lower() == ".png" else _tiff)(picture)
     write_atomic(path, data)
@@ -106,7 +108,7 @@ def _rows(picture: Picture) -> np.ndarray:
 
 
 def _png(picture: Picture) -> bytes:
-    """PNG by libpng, with the chunks for profile, resolution, EXIF and XMP put in after the header (PNG 3rd edition, sec. 11.3)."""
+    """PNG by libpng; chunks for profile, resolution, EXIF and XMP follow the header (PNG 3rd edition, sec. 11.3)."""
     import imagecodecs
 
     data = imagecodecs.png_encode(_rows(picture), level=6)

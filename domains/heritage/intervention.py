@@ -15,7 +15,7 @@ REGIONS = 50  # the largest are listed one by one
 
 
 def write_results(source, target, picture, ready, restored: Restored, mask, how: str, tasks, wish, tools) -> dict:
-    """Write OUT and OUT.bundle.zip (the bundle last, so that its presence says that all is there); the figures of the report."""
+    """Write OUT, then OUT.bundle.zip (its presence says that all is there); the figures of the run's report."""
     source, target = Path(source), Path(target)
     raw = source.read_bytes()
     if hashlib.sha256(raw).hexdigest() != picture.sha256:
@@ -91,14 +91,15 @@ def intervention(
         "summary": f"{share:.2%} of the pixels were restored ({', '.join(tasks)}); "
         + ("the others are the original's own. " if not touched else "")
         + ("The restored picture is the mean of " if wish.pick == "mean" else "The restored picture is the first of ")
-        + f"{plan.samples} samples drawn by the model {tools.model.name!r}. What was restored is a proposal, not a finding.",
+        + f"{plan.samples} samples by the model {tools.model.name!r}. What was restored is a proposal, no finding.",
         "original": {
             "name": source.name, "sha256": picture.sha256, "format": picture.source, "width": width, "height": height,
             "bits": picture.pixels.dtype.itemsize * 8, "channels": 1 if picture.pixels.ndim == 2 else 3,
             "alpha": picture.alpha is not None, "orientation": picture.orientation,
             "icc_sha256": None if picture.icc is None else hashlib.sha256(picture.icc).hexdigest(),
         },
-        "output": {"name": target.name, "sha256": hashlib.sha256(output).hexdigest(), "width": chosen.size[0], "height": chosen.size[1]},
+        "output": {"name": target.name, "sha256": hashlib.sha256(output).hexdigest(),
+                   "width": chosen.size[0], "height": chosen.size[1]},
         "mask": {"origin": how, "pixels_sha256": hashlib.sha256(np.ascontiguousarray(marks).tobytes()).hexdigest(),
                  "marked_share": round(float((marks > 0).mean()), 6), "restored_share": round(share, 6),
                  "pixels_changed_outside": touched},

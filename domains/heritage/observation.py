@@ -32,7 +32,7 @@ def parse_tasks(task: str | None, has_mask: bool) -> tuple[str, ...]:
 
 
 def load_mask(path, picture: Picture) -> np.ndarray:
-    """A mask file as bool [H, W] upright, non-zero = damaged; taken as drawn on the upright picture, or on its stored rows.
+    """A mask file as bool [H, W] upright, non-zero = damaged; drawn on the upright picture or on its stored rows.
 
     An alpha channel is ignored. ValueError names both sizes when neither fits.
     """
@@ -51,8 +51,8 @@ def load_mask(path, picture: Picture) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Prepared:
-    """base: the picture at the output's size (what stays where nothing is restored); lost [H, W]: pixels filled from the prior
-    alone; `seen` is the network's condition; noise: grey levels of 8 bits assumed for denoising, or None."""
+    """base: the picture at the output's size, what stays where nothing is restored; seen: the network's condition;
+    lost [H, W]: pixels filled from the prior alone; noise: grey levels of 8 bits assumed for denoising, or None."""
 
     base: Picture
     seen: Observation
@@ -65,7 +65,7 @@ def prepare(
 ) -> Prepared:
     """Build the network's condition.
 
-    mask [H, W] bool or None: losses when `inpaint` is among the tasks, else the only place where the tasks may change pixels.
+    mask [H, W] bool or None: losses when `inpaint` is among the tasks, else the only place that the tasks may change.
     noise: standard deviation in 8-bit grey levels, estimated when None; border: pixels added on each side by outpaint.
     """
     if kind not in KINDS:

@@ -1,4 +1,4 @@
-"""Samples of what a damaged picture may have been: mean, one sample, spread, and how much of each pixel is invention."""
+"""Samples of what a damaged picture may have been: mean, one sample, spread, and how much of a pixel is invention."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ UNKNOWN = KINDS.index("unknown")
 class Plan:
     """How samples are drawn; its repr is the audit record.
 
-    steps: network evaluations a sample at most (guidance doubles what each costs); guidance: weight of the picture's kind
+    steps: network evaluations a sample at most, those of guidance counted; guidance: weight of the picture's kind
     against "unknown" (1 = off); temperature: factor of the noise (1 samples the prior).
     """
 
@@ -60,7 +60,7 @@ class Plan:
 
 
 class Mirrored:
-    """A random stream with the sign of its normal numbers turned: still an exact draw, and the mean of a pair is steadier."""
+    """A random stream with the sign of its normal numbers turned: an exact draw too; the mean of a pair is steadier."""
 
     def __init__(self, rng: np.random.Generator):
         self.rng = rng
@@ -78,7 +78,8 @@ def sample_stream(seed: int, number: int, part: int = 0):
 def denoiser(model: nn.Module, seen: Observation, plan: Plan, *, ran: Callable[[], None] | None = None, watch=None):
     """The tiled network under what is seen, guided towards the picture's kind when the plan says so.
 
-    ran: called after each micro-batch; watch: wraps the denoisers of one trajectory (`Run.counted`), beneath the guidance.
+    ran: called after each micro-batch; watch: wraps the denoisers of one trajectory (`Run.counted`), beneath the
+    guidance.
     """
     towards = Tiled(model, seen, plan.micro, ran=ran)
     if not plan.guided:
@@ -124,8 +125,8 @@ def samples(
 
 @dataclass(frozen=True)
 class Summary:
-    """Samples of one island: mean and first sample [3, H, W], spread [H, W] on the [-1, 1] scale (smoothed), and the share of
-    each pixel that comes from the prior [H, W] (0 = from the picture, 1 = invented)."""
+    """Samples of one island: mean and first sample [3, H, W], spread [H, W] on the [-1, 1] scale (smoothed), and the
+    prior's share of each pixel [H, W] (0 = from the picture, 1 = invented)."""
 
     mean: Tensor
     one: Tensor
@@ -136,8 +137,8 @@ class Summary:
 def summary(drawn: Iterator[Tensor], seen: Observation) -> Summary:
     """Mean and spread in one pass.
 
-    Where the observation has a standard error d and the posterior a spread s, precisions add (1/s^2 = 1/d^2 + prior), so
-    the prior's share is 1 - s^2/d^2; 1 in a loss, 0 where the pixel is exact.
+    Where the observation has a standard error d and the posterior a spread s, precisions add (1/s^2 = 1/d^2 + prior),
+    so the prior's share is 1 - s^2/d^2; 1 in a loss, 0 where the pixel is exact.
     """
     count = 0
     for x in drawn:

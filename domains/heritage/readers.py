@@ -1,4 +1,6 @@
-"""The files that pictures come in, from bytes to rows of pixels and all that goes with them; each refusal says the way out."""
+"""The files that pictures come in, from bytes to rows of pixels and all that goes with them; each refusal says the
+way out.
+"""
 
 import io
 import os
@@ -50,7 +52,7 @@ class Refused(ValueError):
 
 def _cmyk(path) -> Refused:
     return Refused(
-        f"{path}: a CMYK picture; convert it to RGB with its own profile (in an image editor), save as TIFF, and restore that"
+        f"{path}: a CMYK picture; convert it to RGB with its own profile (image editors do), save as TIFF, restore that"
     )
 
 
@@ -92,9 +94,7 @@ def read_plain(path, raw: bytes) -> dict:
             notes.append("a 1-bit picture: kept as 8-bit grey, since restored greys do not fit into one bit")
             image = image.convert("L")
         elif image.mode in ("P", "PA"):
-            notes.append(
-                "a palette picture: kept as RGB with the same colours, since restored colours do not fit the palette"
-            )
+            notes.append("a palette picture: kept as RGB, the colours unchanged, since restored ones fit no palette")
             image = image.convert("RGBA" if image.has_transparency_data else "RGB")
         elif image.mode in ("L", "RGB") and image.has_transparency_data:
             image = image.convert({"L": "LA", "RGB": "RGBA"}[image.mode])
@@ -135,9 +135,7 @@ def read_tiff(path, raw: bytes) -> dict:
             notes.append("a 1-bit picture: kept as 8-bit grey, since restored greys do not fit into one bit")
             rows = rows.astype(np.uint8) * 255
         if photometric == "PALETTE":
-            notes.append(
-                "a palette picture: kept as RGB with the same colours, since restored colours do not fit the palette"
-            )
+            notes.append("a palette picture: kept as RGB, the colours unchanged, since restored ones fit no palette")
             rows = (np.moveaxis(page.colormap[:, rows], 0, -1) // 256).astype(np.uint8)
         elif photometric == "MINISWHITE":
             notes.append("a picture stored as white = 0: kept with black = 0")

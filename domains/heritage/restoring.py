@@ -1,4 +1,4 @@
-"""A prepared picture, island by island, to a restored one with its maps; pixels outside the damage are never touched."""
+"""From a prepared picture, island by island, to a restored one with its maps; other pixels are never touched."""
 
 import time
 from dataclasses import dataclass, replace
@@ -16,8 +16,9 @@ from difusa.shared.samplers import evaluations
 
 @dataclass(frozen=True)
 class Restored:
-    """picture: mean of the samples; one: a single sample; before: the input at the output's size; maps [H, W] uint16, 65535 = 1:
-    share of the prior in a pixel, and half-width of its 90 % interval as a fraction of white; regions: figures of each island."""
+    """picture: mean of the samples; one: a single sample; before: the input at the output's size; regions: figures of
+    each island. Maps [H, W] uint16, 65535 = 1: share of the prior in a pixel; half its 90 % interval as a fraction of
+    white."""
 
     picture: Picture
     one: Picture
@@ -45,7 +46,7 @@ def restore_picture(
 ) -> Restored:
     """Sample every island of a prepared picture and put the results in place; other pixels are not touched.
 
-    progress(done, total) counts network runs; tell(text) gets a time estimate before the first sample; watch as in `denoiser`.
+    progress(done, total) counts network runs; tell(text) gets a time estimate first; watch as in `denoiser`.
     """
     base, seen = ready.base, ready.seen
     grey, dtype = base.pixels.ndim == 2, base.pixels.dtype

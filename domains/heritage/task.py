@@ -1,4 +1,4 @@
-"""The verbs of the heritage domain: restore a damaged picture and show what was invented; undo gives the original back."""
+"""The verbs of heritage: restore a damaged picture and show what was invented; undo gives the original back."""
 
 import sys
 from dataclasses import dataclass
@@ -40,8 +40,8 @@ def restore(
 ) -> dict:
     """Restore damaged pictures; pixels outside the damage stay bit-identical, and a bundle shows what was invented.
 
-    Writes OUT (.tif or .png, at the input's bit depth) and OUT.bundle.zip beside it: the original's bytes, the mask, the
-    invention map, the 90 % interval and an intervention report. Samples come in pairs of mirrored noise.
+    Writes OUT (.tif or .png, at the input's bit depth) and OUT.bundle.zip beside it: the original's bytes, the mask,
+    the invention map, the 90 % interval and an intervention report. Samples come in pairs of mirrored noise.
 
     picture: the damaged picture, several of them, or a folder (TIFF, PNG, JPEG, WebP).
     out: where the restored picture goes (.tif or .png); a folder when there are several.
@@ -66,8 +66,8 @@ def restore(
     batch: samples carried at once; bytes do not depend on it.
     progress: called with (done, total) network runs.
 
-    Returns the run's figures, also written to `report`. Raises ValueError or OSError with the way out; of several pictures the
-    good ones are finished first. Nothing half-written is left behind, also when it is stopped.
+    Returns the run's figures, also written to `report`. Raises ValueError or OSError with the way out; of several
+    pictures the good ones are finished first. Nothing half-written is left behind, also when it is stopped.
     """
     from difusa.domains.heritage.calibration import load_calibration
     from difusa.domains.heritage.posterior import Plan
@@ -146,7 +146,8 @@ def _restore_file(source: Path, target: Path, marks: Path | None, wish: Wish, to
         print(f"{source}: the mask covers the whole picture: all of it will be invented", file=sys.stderr)
     ready = prepare(picture, mask, tasks, noise=wish.noise, border=wish.border, kind=wish.kind)
     restored = restore_picture(
-        tools.network, ready, tools.plan, tasks, tools.calibration, device=tools.device, progress=tools.run.progress, watch=tools.run.counted,
+        tools.network, ready, tools.plan, tasks, tools.calibration, device=tools.device,
+        progress=tools.run.progress, watch=tools.run.counted,
         tell=lambda text: print(f"{source}: {text}", file=sys.stderr),
     )  # fmt: skip
     how = "drawn" if marks else "none"

@@ -1,8 +1,9 @@
 """Pictures of any size through a network that is run on tiles of at most 256 pixels.
 
-Two cuts keep time and memory low. The damage is gathered into islands, boxes a margin apart, each sampled as a small canvas of
-its own. Within an island, overlapping tiles are blended with a smooth window at every network evaluation (MultiDiffusion,
-Bar-Tal et al. 2023), so that neighbouring tiles agree all along the way and no seam can form; tiles without damage are left out.
+Two cuts keep time and memory low. The damage is gathered into islands, boxes a margin apart, each sampled as a small
+canvas of its own. Within an island, overlapping tiles are blended with a smooth window at every network evaluation
+(MultiDiffusion, Bar-Tal et al. 2023), so that neighbouring tiles agree all along the way and no seam forms; tiles
+without damage are left out.
 """
 
 import math
@@ -62,7 +63,7 @@ def _side(start: int, stop: int, limit: int) -> tuple[int, int]:
 
 
 def origins(length: int, tile: int = TILE, overlap: int = OVERLAP, unit: int = CELL) -> list[int]:
-    """Starts of tiles that cover 0..length with at least `overlap` shared pixels, evenly spread, multiples of `unit`."""
+    """Starts of tiles that cover 0..length, evenly spread, multiples of `unit`; about `overlap` pixels are shared."""
     if length <= tile:
         return [0]
     count = math.ceil((length - overlap) / (tile - overlap))

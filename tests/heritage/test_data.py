@@ -64,11 +64,19 @@ def files(folder, icc):
     Image.fromarray(np.dstack([rows, grey])).save(folder / "alpha.png", **full)
     Image.fromarray(grey).save(folder / "grey.png", dpi=(72, 72))
     tags = [(274, 3, 1, 6, True), (315, 2, 0, "Painter", True)]
-    common = {"iccprofile": icc, "resolution": (300, 300), "resolutionunit": "inch", "extratags": tags, "metadata": None}
+    common = {
+        "iccprofile": icc,
+        "resolution": (300, 300),
+        "resolutionunit": "inch",
+        "extratags": tags,
+        "metadata": None,
+    }
     tifffile.imwrite(folder / "a8.tif", rows, photometric="rgb", **common)
     tifffile.imwrite(folder / "a16.tif", wide, photometric="rgb", compression="zlib", **common)
     tifffile.imwrite(folder / "big-endian.tif", wide, photometric="rgb", byteorder=">", **common)
-    tifffile.imwrite(folder / "planar.tif", np.moveaxis(wide, 2, 0), photometric="rgb", planarconfig="separate", **common)
+    tifffile.imwrite(
+        folder / "planar.tif", np.moveaxis(wide, 2, 0), photometric="rgb", planarconfig="separate", **common
+    )
     tifffile.imwrite(folder / "grey16.tif", wide[..., 0], photometric="minisblack", **common)
     alpha = np.dstack([wide, wide[..., 0]])
     tifffile.imwrite(folder / "alpha16.tif", alpha, photometric="rgb", extrasamples=["unassalpha"], **common)
@@ -110,7 +118,8 @@ def test_sixteen_bit_png_keeps_all_bits(tmp_path):
 def test_an_existing_xmp_packet_is_kept(tmp_path):
     packet = (
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:creator="Someone"/></rdf:RDF></x:xmpmeta>'
+        b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:creator="Someone"/>'
+        b"</rdf:RDF></x:xmpmeta>"
     )
     tifffile.imwrite(tmp_path / "a.tif", pictures.camera()[:30, :30], extratags=[(700, 1, len(packet), packet, True)])
     picture = load(tmp_path / "a.tif")
