@@ -43,9 +43,10 @@ def normal(like: Tensor, rng: Streams, index: Tensor | None = None) -> Tensor:
     else:
         owner = index.cpu().numpy()
         draws = np.empty(like.shape, np.float32)
-        for sample, r in enumerate(rng):
-            rows = owner == sample
-            draws[rows] = r.standard_normal((int(rows.sum()), *like.shape[1:]), dtype=np.float32)
+        sizes = np.bincount(owner, minlength=samples)
+        rows = [r.standard_normal((n, *like.shape[1:]), dtype=np.float32) for n, r in zip(sizes, rng, strict=True)]
+        if rows:
+            draws[np.argsort(owner, kind="stable")] = np.concatenate(rows)
     return torch.from_numpy(draws).to(like.device, like.dtype)
 
 
