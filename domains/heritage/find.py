@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from difusa.domains.models import Model, find
-from difusa.shared.run import Run, set_threads
+from difusa.shared.run import Progress, Run, set_threads
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ def find_damage(
     device: str = "cpu",
     threads: int | None = None,
     report: Path | None = None,
+    progress: Progress | None = None,
 ) -> Found:
     """Find scratches, dust, hair, stains, losses and cracks in a picture, and write them as a mask.
 
@@ -57,9 +58,10 @@ def find_damage(
         raise ValueError(f"--grow {grow} must not be negative; a higher --threshold narrows the mask")
     set_threads(threads)
     chosen = find(model, domain="heritage")
-    with Run(verb="heritage find", seed=0, model=chosen) as run:
+    with Run("heritage find", model=chosen, device=device, progress=progress) as run:
         picture = load(source)
-        found = damage_in(encode(picture.pixels), chosen, threshold=threshold, scale=scale, device=device)
+        look = {"threshold": threshold, "scale": scale, "device": device, "progress": run.progress}
+        found = damage_in(encode(picture.pixels), chosen, **look)
         if grow:
             found = Found(found.probability, _grown(found.mask, grow), found.threshold)
         levels = {out: np.uint8(found.mask) * 255}
@@ -81,7 +83,13 @@ def find_damage(
 
 
 def damage_in(
-    picture: Tensor, model: Model, *, threshold: float | None = None, scale: float = 1.0, device: str = "cpu"
+    picture: Tensor,
+    model: Model,
+    *,
+    threshold: float | None = None,
+    scale: float = 1.0,
+    device: str = "cpu",
+    progress: Progress = lambda done, total: None,
 ) -> Found:
     """Damage in a picture [3, H, W] in [-1, 1]; see `find_damage` for the arguments."""
     if "threshold" not in model.meta:
@@ -99,7 +107,7 @@ def damage_in(
     if scale != 1:
         small = tuple(max(16, round(n * scale)) for n in size)
         picture = torch.nn.functional.interpolate(picture[None], small, mode="bilinear", antialias=True)[0]
-    likely = probability_map(model.load(device), picture.to(device))
+    likely = probability_map(model.load(device), picture.to(device), progress=progress)
     if scale != 1:
         likely = torch.nn.functional.interpolate(likely[None, None], size, mode="bilinear", antialias=True)[0, 0]
     values = likely.cpu().numpy()
@@ -107,7 +115,7 @@ def damage_in(
 
 
 @torch.inference_mode()
-def probability_map(network, picture: Tensor, tile: int = 512) -> Tensor:
+def probability_map(network, picture: Tensor, tile: int = 768, progress: Progress = lambda done, total: None) -> Tensor:
     """Probability of damage [H, W] of a picture [3, H, W] in [-1, 1], computed in tiles.
 
     Each tile is seen with REACH pixels of its surroundings, as far as the network looks: cutting changes nothing but
@@ -119,12 +127,13 @@ def probability_map(network, picture: Tensor, tile: int = 512) -> Tensor:
         raise ValueError(f"tile {tile} must be a multiple of {unit}")
     padded = torch.nn.functional.pad(picture[None], (0, -width % unit, 0, -height % unit), mode="replicate")
     likely = picture.new_empty(padded.shape[-2:])
-    for top in range(0, padded.shape[-2], tile):
-        for left in range(0, padded.shape[-1], tile):
-            y, x = max(0, top - reach), max(0, left - reach)
-            logits = network(padded[..., y : top + tile + reach, x : left + tile + reach])[0, 0]
-            piece = logits[top - y : top - y + tile, left - x : left - x + tile].sigmoid()
-            likely[top : top + tile, left : left + tile] = piece
+    corners = [(top, left) for top in range(0, likely.shape[0], tile) for left in range(0, likely.shape[1], tile)]
+    for number, (top, left) in enumerate(corners):
+        y, x = max(0, top - reach), max(0, left - reach)
+        logits = network(padded[..., y : top + tile + reach, x : left + tile + reach])[0, 0]
+        piece = logits[top - y : top - y + tile, left - x : left - x + tile].sigmoid()
+        likely[top : top + tile, left : left + tile] = piece
+        progress(number + 1, len(corners))
     return likely[:height, :width]
 
 
