@@ -15,7 +15,9 @@ from difusa.shared.bench import Bench
 
 OURS, DEEPINV, UNTOUCHED = "Difusa", "same net, deepinv", "untouched"
 QUICK = ("losses", "denoise", "sr2")
-JUDGED = 50  # crops, the first ones, on which the perceptual distance of a peer is read: the tower costs more than most peers
+JUDGED = (
+    30  # crops, the first ones, on which a peer's perceptual distance is read: the tower costs more than most peers
+)
 FACES = ("losses", "scratches", "denoise", "jpeg", "deblur", "sr2", "sr4")  # tasks that could change a face
 
 
@@ -61,7 +63,7 @@ def score(case: Case, image: np.ndarray, single: np.ndarray | None = None, judge
     figures = scores(case.truth, image, mask=case.scored)
     if case.scored is not None:
         figures = {"psnr": figures["psnr_mask"], "psnr_crop": figures["psnr"], "ssim": figures["ssim"]}
-    if judged:
+    if judged or single is not None:
         real = _truth_tokens(case.crop.name, case.crop)
         figures["perceptual"] = token_distance(real, tokens(image if single is None else single))
     if single is not None:
@@ -187,7 +189,7 @@ def run_deepinv(setup: Setup, model, plan, *, count: int) -> None:
         settings = {
             "protocol": PROTOCOL[task][1],
             "plan": repr(plan),
-            "solver": "VarianceExplodingDiffusion, EulerSolver, alpha 0",
+            "solver": "EDMDiffusionSDE, EulerSolver, alpha 0",
         }
         setup.bench.row(
             DEEPINV, task, setup.first(min(count, len(setup.cases))), answers, chunk=8, model=model.sha256,

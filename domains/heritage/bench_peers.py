@@ -195,4 +195,4 @@ PEERS: dict[str, dict[str, Method]] = {
 }
 # methods too slow for every crop, and on how many they are run: the first ones, which are a fair sample of all
 # (`cases.crops`)
-COSTLY = {"RealESRGAN x4plus": 20, "BM3D (own)": 50}
+COSTLY = {"RealESRGAN x4plus": 10, "BM3D (own)": 30, "SPAN": 60}

