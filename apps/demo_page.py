@@ -28,8 +28,8 @@ def write(shown: list, path: Path, began: float) -> Path:
         "headline": both(N_("What was lost, what was invented")),
         "lead": both(
             N_(
-                "Real pictures, damaged on purpose, restored on this computer a moment ago. Pull the slider to compare; "
-                "raise the invention map to see which pixels the model made up, and how sure it is of them."
+                "Real pictures, damaged on purpose, restored on this computer a moment ago. Pull the slider to "
+                "compare; raise the invention map to see which pixels the model made up, and how sure it is of them."
             )
         ),
         "exhibits": "\n".join(exhibit(s) for s in shown),
@@ -118,9 +118,9 @@ def closing(shown: list) -> str:
         "</p><pre><code>difusa app\ndifusa heritage restore IN.tif --out OUT.tif --find-damage</code></pre></div>",
         f"<div><h2>{both(N_('How to read this'))}</h2><p>",
         both(N_(
-            "Decibels compare with the undamaged picture, inside the losses only: 1 dB more is a fifth less squared error. "
-            "The interval is honest if it holds 90 % of the true values. The slider shows the mean of several versions; where "
-            "they disagree, the map turns from yellow to violet."
+            "Decibels compare with the undamaged picture, inside the losses only: 1 dB more is a fifth less squared "
+            "error. The interval is honest if it holds 90 % of the true values. The slider shows the mean of several "
+            "versions; where they disagree, the map turns from yellow to violet."
         )),
         "</p></div>",
     ])  # fmt: skip

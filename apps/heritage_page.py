@@ -4,11 +4,9 @@ import os
 
 import streamlit as st
 
+from difusa.apps import heritage_marks, heritage_result, jobs
 from difusa.apps import heritage_mask as masks
-from difusa.apps import heritage_result, jobs
 from difusa.apps.i18n import session_language, translator
-
-BRUSHES = {"brush": "freedraw", "rectangle": "rect", "polygon": "polygon"}
 
 
 def draw() -> None:
@@ -47,7 +45,7 @@ def ask(_) -> None:
         st.caption(note)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        mask, find = mark(view, name, _)
+        mask, find = heritage_marks.mark(view, name, content, _)
     with right:
         request = settings(mask is not None or find, find, _)
         if st.button(_("Restore"), type="primary", width="stretch", disabled=request is None):
@@ -57,63 +55,6 @@ def ask(_) -> None:
 @st.cache_data(max_entries=4, show_spinner=False)
 def _look(content: bytes, name: str) -> masks.View:
     return masks.look(content, name)
-
-
-def mark(view: masks.View, name: str, _):
-    """Where the damage is: (mask at full size or None, whether to look for it)."""
-    ways = {
-        "find": _("Find it automatically"), "draw": _("Brush it"), "file": _("Upload a mask"),
-        "whole": _("The whole picture"),
-    }  # fmt: skip
-    way = st.segmented_control(_("Where is the damage?"), list(ways), format_func=ways.get, default="find", key="way")
-    mask = None
-    if way == "draw":
-        mask = brush(view, name, _)
-    else:
-        shown = view.pixels
-        if way == "file":
-            file = st.file_uploader(
-                _("Mask: white where the picture is damaged"), type=["png", "tif", "tiff"], key="mask"
-            )
-            if file is not None:
-                try:
-                    mask = masks.from_file(file.getvalue(), file.name, view.size)
-                    shown = masks.tinted(view.pixels, mask)
-                except ValueError as error:
-                    st.error(str(error))
-        st.image(shown, width="content")
-    if mask is not None:
-        share = 100 * float(mask.mean())
-        st.caption(_("{share} % of the picture is marked as damaged.").format(share=f"{share:.2f}"))
-    return mask, way == "find"
-
-
-def brush(view: masks.View, name: str, _):
-    """The canvas: the reduced picture with strokes on it; the mask at full size, None while nothing is drawn."""
-    from streamlit_drawable_canvas import st_canvas
-
-    labels = {"brush": _("Brush"), "rectangle": _("Rectangle"), "polygon": _("Polygon")}
-    tool = st.segmented_control(_("Tool"), list(labels), format_func=labels.get, default="brush", key="tool") or "brush"
-    width = st.slider(_("Brush width on the screen"), 2, 60, 12, key="brush")
-    height, across = view.pixels.shape[:2]
-    drawn = st_canvas(
-        fill_color="rgba(214, 64, 32, 0.6)", stroke_color="rgba(214, 64, 32, 0.6)", stroke_width=width,
-        background_image=_background(view.pixels), width=across, height=height, drawing_mode=BRUSHES[tool],
-        return_image_data=True, key=f"canvas-{name}-{across}x{height}",
-    )  # fmt: skip
-    mask = masks.from_canvas(drawn.image_data, view.size)
-    return mask if mask.any() else None
-
-
-@st.cache_data(max_entries=4, show_spinner=False)
-def _background(pixels) -> bytes:
-    import io
-
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=92)
-    return buffer.getvalue()
 
 
 def settings(marked: bool, find: bool, _) -> dict | None:
@@ -135,17 +76,21 @@ def settings(marked: bool, find: bool, _) -> dict | None:
     samples = st.slider(
         _("Versions to draw"), 2, 16, 4, 2, key="samples", help=_("More versions: a steadier mean, a better map.")
     )
-    steps = st.slider(_("Steps of each version"), 4, 50, 10, key="steps")
-    seed = st.number_input(
-        _("Seed"), 0, 2**63 - 1, 0, key="seed", help=_("The same seed gives the same picture again.")
-    )
-    border = (
-        st.number_input(_("Pixels to add on each side"), 8, 512, 64, 8, key="border") if "outpaint" in chosen else 0
-    )
+    border = 0
+    if "outpaint" in chosen:
+        border = st.number_input(_("Pixels to add on each side"), 8, 512, 64, 8, key="border")
+    with st.expander(_("Fine settings")):
+        picks = {"mean": _("the mean of the versions (fewest errors)"), "sample": _("one version (keeps its grain)")}
+        pick = st.radio(_("What to write"), list(picks), format_func=picks.get, key="pick")
+        steps = st.slider(_("Steps of each version"), 4, 50, 10, key="steps")
+        again = _("The same seed gives the same picture again.")
+        seed = st.number_input(_("Seed"), 0, 2**32 - 1, 0, key="seed", help=again)
     if problem := obstacle(chosen, marked, find, _):
         st.warning(problem)
         return None
-    request = {"task": ",".join(chosen), "kind": kind, "samples": samples, "steps": steps, "seed": int(seed)}
+    request = {
+        "task": ",".join(chosen), "kind": kind, "samples": samples, "pick": pick, "steps": steps, "seed": int(seed),
+    }  # fmt: skip
     return request | ({"border": int(border)} if border else {})
 
 
@@ -178,7 +123,7 @@ def begin(name: str, content: bytes, mask, find: bool, request: dict) -> None:
     plain = masks.plain_name(name)
     files = {plain: content}
     arguments = request | {
-        "picture": plain,
+        "picture": [plain],
         "out": "restored.tif",
         "report": "report.json",
         "find_damage": find,

@@ -53,6 +53,11 @@ def write_whole(path: Path, value: dict) -> None:
     os.replace(fresh, path)
 
 
+def read_json(path: Path) -> dict:
+    """What a JSON file of a job holds."""
+    return json.loads(path.read_text())
+
+
 def start(verb: str, arguments: dict, files: dict[str, bytes], about: dict | None = None) -> str:
     """Start a job and return its id: `verb` of VERBS, called with `arguments`; paths are relative to the job folder.
 
@@ -91,7 +96,7 @@ def find(id: str) -> Job | None:
     if not NAME.fullmatch(id) or not (folder / "request.json").is_file():
         return None
     alive = _alive(folder)  # asked before the state is read, else a job that ends in between looks killed
-    known = json.loads((folder / "state.json").read_text())
+    known = read_json(folder / "state.json")
     state = known["state"]
     if state in ("waiting", "running") and not alive:
         state = "cancelled" if (folder / "cancelled").exists() else "killed"
@@ -99,7 +104,7 @@ def find(id: str) -> Job | None:
     return Job(
         id, folder, state, known.get("done", 0), known.get("total", 0),
         known.get("ended", time.time()) - began, known.get("error", ""),
-        json.loads((folder / "request.json").read_text()),
+        read_json(folder / "request.json"),
     )  # fmt: skip
 
 
@@ -109,7 +114,7 @@ def cancel(id: str) -> None:
     if job is None or job.finished:
         return
     (job.folder / "cancelled").touch()
-    os.killpg(json.loads((job.folder / "process.json").read_text())["pid"], signal.SIGTERM)
+    os.killpg(read_json(job.folder / "process.json")["pid"], signal.SIGTERM)
 
 
 def forget(id: str) -> None:
@@ -158,7 +163,7 @@ VERBS: dict[str, Callable] = {"heritage restore": _restore, "heritage find": _fi
 
 def work(folder: Path) -> int:
     """Do the job of a folder in this process; the exit status."""
-    request = json.loads((folder / "request.json").read_text())
+    request = read_json(folder / "request.json")
     with (folder.parent / "turn").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         state = {"state": "running", "began": time.time()}

@@ -23,7 +23,7 @@ def tiny_restorer(tmp_path_factory):
     torch.manual_seed(0)
     options = {"channels": [16, 32, 32, 32], "layers": 1}
     folder = tmp_path_factory.mktemp("tiny-restorer")
-    write(folder, Restorer(**options), {"name": "tiny", "domain": "heritage", "network": options})
+    write(folder, Restorer(**options), {"name": "tiny", "domain": "heritage", "trains": "restorer", "network": options})
     return folder
 
 

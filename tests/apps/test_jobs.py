@@ -14,7 +14,7 @@ def restoration(job_root, picture, hole, tiny_restorer, png):
     """A function that starts a restoration and gives its id."""
     files = {"in.png": png(picture), "mask.png": png(hole), "short.png": png(hole[:-3])}
     arguments = {
-        "picture": "in.png",
+        "picture": ["in.png"],
         "out": "restored.tif",
         "mask": "mask.png",
         "report": "report.json",

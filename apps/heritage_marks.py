@@ -1,0 +1,126 @@
+"""Where the damage is: found by the model and cut at a threshold, brushed by hand, or uploaded; a mask at full size."""
+
+import io
+
+import numpy as np
+import streamlit as st
+
+from difusa.apps import heritage_mask as masks
+from difusa.apps import jobs
+
+BRUSHES = {"brush": "freedraw", "rectangle": "rect", "polygon": "polygon"}
+TINT = "rgba(214, 64, 32, 0.6)"
+
+
+def mark(view: masks.View, name: str, content: bytes, _) -> tuple[np.ndarray | None, bool]:
+    """The widgets: (mask [H, W] or None, whether the restoration itself shall look for damage)."""
+    ways = {
+        "find": _("Find it automatically"), "draw": _("Brush it"), "file": _("Upload a mask"),
+        "whole": _("The whole picture"),
+    }  # fmt: skip
+    way = st.segmented_control(_("Where is the damage?"), list(ways), format_func=ways.get, default="find", key="way")
+    if way == "find":
+        mask = search(view, name, content, _)
+    elif way == "draw":
+        mask = brush(view, name, _)
+    elif way == "file":
+        mask = uploaded(view, _)
+    else:
+        mask = None
+        st.image(view.pixels, width="content")
+    if mask is not None:
+        share = f"{100 * float(mask.mean()):.2f}"
+        st.caption(_("{share} % of the picture is marked as damaged.").format(share=share))
+    return mask, way == "find" and mask is None
+
+
+def brush(view: masks.View, name: str, _) -> np.ndarray | None:
+    """The canvas: the reduced picture with strokes on it; None while nothing is drawn."""
+    from streamlit_drawable_canvas import st_canvas
+
+    labels = {"brush": _("Brush"), "rectangle": _("Rectangle"), "polygon": _("Polygon")}
+    tool = st.segmented_control(_("Tool"), list(labels), format_func=labels.get, default="brush", key="tool") or "brush"
+    width = st.slider(_("Brush width on the screen"), 2, 60, 12, key="brush")
+    height, across = view.pixels.shape[:2]
+    drawn = st_canvas(
+        fill_color=TINT, stroke_color=TINT, stroke_width=width, background_image=_background(view.pixels),
+        width=across, height=height, drawing_mode=BRUSHES[tool], return_image_data=True,
+        key=f"canvas-{name}-{across}x{height}",
+    )  # fmt: skip
+    mask = masks.from_canvas(drawn.image_data, view.size)
+    return mask if mask.any() else None
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _background(pixels: np.ndarray) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
+
+def uploaded(view: masks.View, _) -> np.ndarray | None:
+    """A mask from a file, shown over the picture."""
+    file = st.file_uploader(_("Mask: white where the picture is damaged"), type=["png", "tif", "tiff"], key="mask")
+    mask = None
+    if file is not None:
+        try:
+            mask = masks.from_file(file.getvalue(), file.name, view.size)
+        except ValueError as error:
+            st.error(str(error))
+    st.image(view.pixels if mask is None else masks.tinted(view.pixels, mask), width="content")
+    return mask
+
+
+def search(view: masks.View, name: str, content: bytes, _) -> np.ndarray | None:
+    """The button, the search under way (a job of its own), or what it found, cut at the visitor's threshold."""
+    searches = st.session_state.setdefault("searches", {})
+    job = jobs.find(searches.get(hash(content), ""))
+    if job is None or not job.finished:
+        st.image(view.pixels, width="content")
+        if job is not None:
+            wait(job.id, _)
+        elif st.button(_("Look for the damage"), icon=":material/search:", key="search"):
+            plain = masks.plain_name(name)
+            arguments = {"source": plain, "out": "mask.png", "probability": "probability.png", "report": "report.json"}
+            searches[hash(content)] = jobs.start("heritage find", arguments, {plain: content}, {"name": name})
+            st.rerun()
+        return None
+    if job.state != "done":
+        st.error(_("The search failed: {reason}").format(reason=job.error or job.state))
+        return None
+    likely, threshold = found(str(job.folder))
+    cut = st.slider(_("Threshold: lower marks more"), 0.05, 0.95, threshold, 0.05, key="cut")
+    mask = grown(likely >= cut, st.slider(_("Widen the marks by (pixels)"), 0, 10, 1, key="grow"))
+    st.image(masks.tinted(view.pixels, mask), width="content")
+    if mask.any():
+        return mask
+    st.info(_("Nothing was found. Brush the damage by hand, or lower the threshold."))
+    return None
+
+
+@st.fragment(run_every=1.0)
+def wait(id: str, _) -> None:
+    """Shows that the search goes on; when it ends, the whole page is drawn anew."""
+    job = jobs.find(id)
+    if job is None or job.finished:
+        st.rerun()
+    st.progress(0.0, f"{_('Looking for the damage')} ({job.seconds:.0f} s)")
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def found(folder: str) -> tuple[np.ndarray, float]:
+    """Probability of damage [H, W] in [0, 1] of a finished search, and the model's own threshold to two digits."""
+    from PIL import Image
+
+    folder = jobs.Path(folder)
+    values = np.asarray(Image.open(folder / "probability.png"), np.float32) / 255
+    return values, round(jobs.read_json(folder / "report.json")["threshold"] * 20) / 20
+
+
+def grown(mask: np.ndarray, by: int) -> np.ndarray:
+    """The mask [H, W] widened by `by` pixels to every side."""
+    from scipy.ndimage import binary_dilation
+
+    return binary_dilation(mask, np.ones((2 * by + 1, 2 * by + 1), bool)) if by and mask.any() else mask
