@@ -187,7 +187,8 @@ class Bench:
             have = [item for item in items if math.isfinite(figures[item].get(name, math.nan))]
             if have:
                 labels = [self.groups.get(item, item) for item in have]
-                result[name] = vars(interval([figures[item][name] for item in have], labels))
+                found = vars(interval([figures[item][name] for item in have], labels))
+                result[name] = {k: None if v != v else v for k, v in found.items()}  # JSON has no NaN
         return result
 
     def difference(self, row: dict, baseline: dict, metric: str) -> dict | None:
@@ -202,6 +203,8 @@ class Bench:
         return next((r for r in self.rows if r["method"] == method and r["task"] == task and "missing" not in r), None)
 
     def _store(self, row: dict) -> None:
+        if self.file.exists():  # rows that another process finished meanwhile stay
+            self.rows = json.loads(self.file.read_text())["rows"]
         same = (row["method"], row["task"])
         at = next((i for i, r in enumerate(self.rows) if (r["method"], r["task"]) == same), len(self.rows))
         self.rows[at : at + 1] = [row]
@@ -243,7 +246,7 @@ def shown(figure: dict | None, digits: int = 2) -> str:
     """A figure with its interval for a table: "26.10 [25.3, 26.9]"."""
     if figure is None:
         return "-"
-    if not math.isfinite(figure["low"]):
+    if figure["low"] is None:
         return f"{figure['value']:.{digits}f}"
     return f"{figure['value']:.{digits}f} [{figure['low']:.{digits}f}, {figure['high']:.{digits}f}]"
 

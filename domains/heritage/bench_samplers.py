@@ -146,8 +146,6 @@ def _page(bench: Bench) -> Path:
 
 def _line(row: dict) -> list:
     m = row["metrics"]
-    used = row["settings"]["evaluations"]
-    return [
-        row["method"], used, shown(m.get("psnr")), shown(m["ssim"], 3), shown(m["perceptual"], 3), shown(m.get("to_flow")),
-        row["n"], f"{m['seconds']['value']:.2f}", row["peak_memory_mib"],
-    ]  # fmt: skip
+    figures = [shown(m.get("psnr")), shown(m["ssim"], 3), shown(m["perceptual"], 3), shown(m.get("to_flow"))]
+    used, seconds = row["settings"]["evaluations"], f"{m['seconds']['value']:.2f}"
+    return [row["method"], used, *figures, row["n"], seconds, row["peak_memory_mib"]]
