@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from difusa.domains.heritage import corpus, damage
+from difusa.domains.heritage.fill import first_guess
 from difusa.domains.heritage.network import KINDS, TASKS
 from difusa.shared.seeds import stream
 
@@ -81,7 +82,7 @@ class Case:
         planes = np.zeros(len(TASKS), np.float32)
         if self.mask is not None:
             doubt = np.where(self.mask, np.float32(np.inf), np.float32(0))
-            observed = np.where(self.mask[..., None], np.float32(0), observed)
+            observed = first_guess(observed, self.mask)
         elif self.task != "denoise":
             planes[{"jpeg": 0, "deblur": 1, "sr2": 2, "sr4": 2, "colour": 3}[self.task]] = 1
         return {

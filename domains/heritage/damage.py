@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from difusa.domains.heritage.fill import first_guess
 from difusa.domains.heritage.network import TASKS
 
 # standard error given to the restorer when the user names none, on the [-1, 1] scale: the errors' order of size on held-out pictures
@@ -155,21 +156,21 @@ def observe(clean: np.ndarray, rng, data: Path | None = None, real: float = 0.0)
     """A random damage of `clean` [H, W, 3], as the restorer sees it: observed [3, H, W], doubt [1, H, W], task [4]."""
     shape, task, doubt = clean.shape[:2], np.zeros(len(TASKS), np.float32), 0.0
     draw, seen = rng.random(), clean
-    if draw < 0.36:
+    if draw < 0.45:
         pass
-    elif draw < 0.56:
+    elif draw < 0.63:
         doubt = float(np.exp(rng.uniform(np.log(0.02), np.log(0.5))))
         seen = add_noise(clean, rng, doubt)
-    elif draw < 0.68:
+    elif draw < 0.73:
         quality = int(rng.integers(8, 70))
         seen, doubt, task[0] = jpeg(clean, quality), jpeg_doubt(quality), 1
-    elif draw < 0.71:
+    elif draw < 0.76:
         seen, doubt, task[0] = halftone(clean, rng), 0.3, 1
-    elif draw < 0.80:
+    elif draw < 0.84:
         line = rng.random() < 0.6
         kernel = motion_kernel(rng.uniform(3, 13), rng.uniform(0, np.pi)) if line else gaussian_kernel(rng.uniform(0.7, 2.5))
         seen, doubt, task[1] = blur(clean, kernel), TYPICAL_DOUBT["deblur"], 1
-    elif draw < 0.93:
+    elif draw < 0.95:
         factor = 2 if rng.random() < 0.55 else 4
         seen, doubt, task[2] = enlarge(reduce(clean, factor), shape), TYPICAL_DOUBT[f"sr{factor}"], 1
     else:
@@ -178,11 +179,11 @@ def observe(clean: np.ndarray, rng, data: Path | None = None, real: float = 0.0)
         noise = float(np.exp(rng.uniform(np.log(0.02), np.log(0.2))))
         seen, doubt = add_noise(seen, rng, noise), np.hypot(doubt, noise)
     level = np.full(shape, doubt, np.float32)
-    if draw < 0.36 or rng.random() < 0.2:
+    if draw < 0.45 or rng.random() < 0.2:
         mask = _real_mask(clean, rng, data) if data is not None and rng.random() < real else None
         mask = lost(shape, rng) if mask is None else mask
         level[mask] = np.inf
-        seen = np.where(mask[..., None], np.float32(0), seen)
+        seen = first_guess(seen.astype(np.float32), mask)
     return {"observed": np.ascontiguousarray(seen.transpose(2, 0, 1), np.float32), "doubt": level[None], "task": task}
 
 

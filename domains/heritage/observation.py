@@ -7,6 +7,7 @@ import torch
 
 from difusa.domains.heritage.damage import TYPICAL_DOUBT, enlarge
 from difusa.domains.heritage.data import INVERSE_TURN, Picture, decode, encode, load, turn
+from difusa.domains.heritage.fill import first_guess
 from difusa.domains.heritage.network import KINDS, TASKS
 from difusa.domains.heritage.tiles import Observation
 
@@ -95,7 +96,8 @@ def prepare(
             raise ValueError(f"--border {border}: outpaint needs the pixels to add on each side, such as --border 64")
         picture, clean, lost, doubt = _bordered(picture, clean, lost, doubt, border)
     doubt = torch.from_numpy(doubt)[None]
-    observed = torch.where(torch.isinf(doubt), torch.zeros(()), clean)
+    guess = first_guess(clean.numpy().transpose(1, 2, 0), torch.isinf(doubt[0]).numpy())
+    observed = torch.from_numpy(np.ascontiguousarray(guess.transpose(2, 0, 1)))
     task = torch.tensor([float(any(PLANE.get(t) == plane for t in tasks)) for plane in TASKS])
     return Prepared(
         picture, Observation(observed, doubt, task, KINDS.index(kind)), lost, noise if "denoise" in tasks else None

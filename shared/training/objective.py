@@ -77,4 +77,7 @@ def losses(objective: Objective, denoise, network, batch: dict[str, Tensor]) -> 
     sigma = batch["sigma"]
     x = batch["clean"] + per_row(sigma, batch["clean"]) * batch["noise"]
     error = (denoise(x, sigma, **condition).float() - batch["clean"]) ** 2
-    return (per_row(weight(objective, network, sigma, condition), error) * error).flatten(1).mean(1)
+    by = per_row(weight(objective, network, sigma, condition), error)
+    # pixels that are given exactly must not dilute the few that are lost
+    counted = (by > 0).expand_as(error).to(error).flatten(1).mean(1).clamp(min=1e-3)
+    return (by * error).flatten(1).mean(1) / counted
