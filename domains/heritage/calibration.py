@@ -3,6 +3,7 @@ pictures.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +44,16 @@ class Calibration:
         return factor * (spread + self.floor), calibrated
 
 
-def load_calibration(folder) -> Calibration:
-    """calibration.json of a model's folder; without one nothing is calibrated."""
+def load_calibration(folder, model: str) -> Calibration:
+    """calibration.json of a model's folder; without one, or fitted to other weights than `model` (sha256), nothing is
+    calibrated.
+    """
     path = Path(folder) / "calibration.json"
     if not path.exists():
         return Calibration({})
-    told = json.loads(path.read_text())
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if told["model"] != model:
+        return Calibration({})
     factors = {task: {int(n): float(f) for n, f in row.items()} for task, row in told["factors"].items()}
     return Calibration(factors, told["floor"], told["level"])
 
@@ -104,29 +109,59 @@ def held_out(data, task: str, *, count: int, size: int):
         yield clean, Observation(observed, doubt, torch.from_numpy(told["task"]), int(told["kind"]))
 
 
-def calibrate(folder, data, *, tasks=None, count: int = 24, size: int = 128, plan=None, device="cpu") -> dict:
-    """Fit every task on the calibration pictures, write calibration.json into the model's folder, return its
-    content.
+def calibrate(
+    model: str = "restorer",
+    *,
+    data: Path | None = None,
+    task: str | None = None,
+    crops: int = 24,
+    size: int = 128,
+    steps: int = 10,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> dict:
+    """Fit the interval's width for each task on the calibration pictures; writes calibration.json into the model's
+    folder.
+
+    model: shipped model or a folder written by `difusa train`.
+    data: folder of pictures; by default DIFUSA_DATA.
+    task: comma-separated tasks to fit anew; all by default. Those left out keep their factors.
+    crops: held-out crops a task.
+    size: pixels of a crop's side that are used.
+    steps: network evaluations a sample.
+    device: cpu or cuda.
+    threads: number of CPU threads.
+
+    Returns the file's content. Raises ValueError without data.
     """
-    from difusa.domains.heritage.observation import VERB_TASKS
+    from difusa.domains.heritage.observation import VERB_TASKS, parse_tasks
     from difusa.domains.heritage.posterior import Plan
     from difusa.domains.models import find
     from difusa.shared.checkpoint import write_json
+    from difusa.shared.run import set_threads
 
-    found = find(str(folder), domain="heritage")
-    model, plan = found.load(device), plan or Plan()
-    told = {
-        "level": LEVEL,
-        "floor": FLOOR,
-        "model": found.sha256,
-        "crops": count,
-        "size": size,
-        "plan": repr(plan),
-        "factors": {},
-    }
-    for task in tasks or VERB_TASKS:
-        factors = fit(model, held_out(data, task, count=count, size=size), plan, device=device)
-        told["factors"][task] = {str(n): round(f, 4) for n, f in factors.items()}
-        print(task, told["factors"][task], flush=True)
-        write_json(Path(found.folder) / "calibration.json", told)
+    data = data or os.environ.get("DIFUSA_DATA")
+    if not data:
+        raise ValueError("calibration needs held-out pictures: give --data FOLDER or set DIFUSA_DATA")
+    set_threads(threads)
+    found = find(model, domain="heritage")
+    network, plan = found.load(device), Plan(steps=steps)
+    path = Path(found.folder) / "calibration.json"
+    kept = (
+        {
+            t: {str(n): f for n, f in row.items()}
+            for t, row in load_calibration(found.folder, found.sha256).factors.items()
+        }
+        if task
+        else {}
+    )
+    told = {"level": LEVEL, "floor": FLOOR, "model": found.sha256, "crops": crops, "size": size, "plan": repr(plan)}
+    told["factors"] = kept
+    for name in parse_tasks(task, has_mask=True) if task else VERB_TASKS:
+        factors = fit(network, held_out(data, name, count=crops, size=size), plan, device=device)
+        told["factors"][name] = {str(n): round(f, 4) for n, f in factors.items()}
+        write_json(path, told)
+        print(
+            f"{name}: half-width = factor x (spread + {FLOOR}); factor by samples {told['factors'][name]}", flush=True
+        )
     return told

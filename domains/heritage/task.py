@@ -86,7 +86,7 @@ def restore(
         samples, steps, sampler, seed, guidance, temperature, batch=batch, micro=1 if device == "cpu" else 8, **bounds
     )
     with Run("heritage restore", seed=seed, model=found, device=device, progress=progress) as run:
-        tools = Tools(found.load(device), found, load_calibration(found.folder), plan, device, run)
+        tools = Tools(found.load(device), found, load_calibration(found.folder, found.sha256), plan, device, run)
         wish = Wish(task, pick, find_damage, noise, border, kind)
         done, failed = [], {}
         for source, target, marks in jobs:
