@@ -9,6 +9,7 @@ from difusa.apps import heritage_mask as masks
 from difusa.apps import jobs
 
 BRUSHES = {"brush": "freedraw", "rectangle": "rect", "polygon": "polygon"}
+CANVAS = 700  # least longest side of the canvas, px of the screen
 TINT = "rgba(214, 64, 32, 0.6)"
 
 
@@ -18,7 +19,9 @@ def mark(view: masks.View, name: str, content: bytes, _) -> tuple[np.ndarray | N
         "find": _("Find it automatically"), "draw": _("Brush it"), "file": _("Upload a mask"),
         "whole": _("The whole picture"),
     }  # fmt: skip
-    way = st.segmented_control(_("Where is the damage?"), list(ways), format_func=ways.get, default="find", key="way")
+    way = st.segmented_control(
+        _("Where is the damage?"), list(ways), format_func=ways.get, default="find", key="way", wrap=True
+    )
     if way == "find":
         mask = search(view, name, content, _)
     elif way == "draw":
@@ -41,7 +44,8 @@ def brush(view: masks.View, name: str, _) -> np.ndarray | None:
     labels = {"brush": _("Brush"), "rectangle": _("Rectangle"), "polygon": _("Polygon")}
     tool = st.segmented_control(_("Tool"), list(labels), format_func=labels.get, default="brush", key="tool") or "brush"
     width = st.slider(_("Brush width on the screen"), 2, 60, 12, key="brush")
-    height, across = view.pixels.shape[:2]
+    larger = max(1.0, CANVAS / max(view.pixels.shape[:2]))  # a small picture is drawn on enlarged
+    height, across = (round(larger * n) for n in view.pixels.shape[:2])
     drawn = st_canvas(
         fill_color=TINT, stroke_color=TINT, stroke_width=width, background_image=_background(view.pixels),
         width=across, height=height, drawing_mode=BRUSHES[tool], return_image_data=True,

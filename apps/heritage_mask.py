@@ -70,7 +70,7 @@ def from_canvas(drawn: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
     if drawn is None:
         return np.zeros(size[::-1], bool)
     mask = Image.fromarray((drawn[..., 3] > 0).astype(np.uint8) * 255)
-    return np.asarray(mask.resize(size, Image.Resampling.NEAREST)) > 0
+    return np.asarray(mask.resize(size, Image.Resampling.BOX)) > 0
 
 
 def from_file(content: bytes, name: str, size: tuple[int, int]) -> np.ndarray:

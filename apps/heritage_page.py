@@ -66,7 +66,13 @@ def settings(marked: bool, find: bool, _) -> dict | None:
         "colour": _("Yellowed varnish and fading"), "outpaint": _("Extend the border"),
     }  # fmt: skip
     chosen = st.pills(
-        _("What to do"), list(tasks), format_func=tasks.get, selection_mode="multi", default=["inpaint"], key="tasks"
+        _("What to do"),
+        list(tasks),
+        format_func=tasks.get,
+        selection_mode="multi",
+        default=["inpaint"],
+        key="tasks",
+        wrap=True,
     )
     kinds = {
         "unknown": _("not sure"), "painting": _("painting"), "photograph": _("photograph"),

@@ -38,7 +38,8 @@ def draw() -> None:
         with column.container(border=True, height="stretch"):
             st.subheader(head)
             st.write(text)
-    st.page_link("heritage_page.py", label=_("Restore a picture"), icon=":material/brush:")
+    if st.button(_("Restore a picture"), icon=":material/brush:", type="primary", key="begin"):
+        st.switch_page("heritage_page.py")
     st.caption(
         _("A digital restoration is a proposal. It does not replace the examination of the object by a conservator.")
     )

@@ -48,7 +48,8 @@ def uploaded(site, png, pixels, name="tela.png"):
 def test_start_page_leads_to_the_heritage_page(site):
     assert not site.exception
     assert site.title[0].value == "Difusa"
-    at = heritage(site)
+    at = site.button(key="begin").click().run()
+    assert not at.exception
     assert at.title[0].value == "Restore a picture"
     assert "Choose a picture" in texts(at)
 
