@@ -27,7 +27,7 @@ VERBS = {
     "heritage restore": Verb("restore pictures, and map what was invented", "difusa.domains.heritage.task:restore"),
     "heritage undo": Verb("give back the original file from a bundle", "difusa.domains.heritage.task:undo"),
     "heritage find": Verb("find the damage in a picture: a mask", "difusa.domains.heritage.find:find_damage"),
-    "heritage calibrate": Verb("fit the interval on held-out pictures", "difusa.domains.heritage.calibration:calibrate"),
+    "heritage calibrate": Verb("fit the interval on held-out files", "difusa.domains.heritage.calibration:calibrate"),
     "heritage evaluate": Verb("score restorations against the truth", "difusa.domains.heritage.metrics:evaluate"),
 }
 
