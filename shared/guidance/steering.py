@@ -67,7 +67,8 @@ class DPS:
     put in the place of the clean state, so its spread is ignored and the posterior comes out too narrow. `noise` is the
     standard deviation of y; None takes the root mean square of the residual itself, sample by sample, which is the
     paper's step zeta / |residual| freed from the number of steps. A non-linear A must be differentiable (JPEG is,
-    straight through). Source: Chung et al. 2023, Eqs. 15-16 and Alg. 1.
+    straight through). A small `noise` makes the flow stiff: steps too long for it diverge. Source: Chung et al. 2023,
+    Eqs. 15-16 and Alg. 1.
     """
 
     denoise: Denoiser

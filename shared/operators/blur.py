@@ -1,15 +1,14 @@
 """Blur by any kernel, and the kernels of a soft lens and of a shaken camera."""
 
+import functools
 import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv1d, conv2d, conv3d
+from torch.nn.functional import pad
 
 from difusa.shared.audit import audited
 from difusa.shared.operators.base import least_squares
-
-CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
 
 
 def gaussian_kernel(deviation: float, axes: int = 2) -> Tensor:
@@ -47,10 +46,10 @@ def hat(at: Tensor, places: Tensor) -> Tensor:
 
 @audited
 class Blur:
-    """Convolution of [batch, channels, ...] with `kernel` [odd, ...] over as many last axes as the kernel has (1 to 3).
+    """Convolution of [batch, channels, ...] with `kernel` [odd, ...] over as many last axes as the kernel has, by FFT.
 
-    boundary: `circular` (FFT; exact pseudo-inverse, frequencies damped below `tolerance` dropped) or `reflect` (the
-    picture mirrored about its edge pixels; pseudo-inverse by least_squares() to `tolerance` or `limit`).
+    boundary: `circular` (exact pseudo-inverse, frequencies damped below `tolerance` dropped) or `reflect` (the picture
+    mirrored about its edge pixels; pseudo-inverse by least_squares() to `tolerance` or `limit`).
     Raises ValueError for an even or too large kernel or another boundary.
     """
 
@@ -60,69 +59,71 @@ class Blur:
     limit: int = 100
 
     def __post_init__(self):
-        if self.kernel.ndim not in CONVOLUTIONS or any(n % 2 == 0 for n in self.kernel.shape):
-            raise ValueError(f"a kernel has 1 to 3 axes of odd size, got {tuple(self.kernel.shape)}; pad it with zeros")
+        if any(n % 2 == 0 for n in self.kernel.shape):
+            raise ValueError(f"a kernel needs odd sizes, got {tuple(self.kernel.shape)}; pad it with zeros")
         if self.boundary not in ("circular", "reflect"):
             raise ValueError(f"no boundary {self.boundary!r}; use 'circular' or 'reflect'")
 
     def A(self, x: Tensor) -> Tensor:
         if self.boundary == "circular":
             return self._filter(x, self._response(x))
-        return self._convolve(self._pad(x), self._flipped(x))
+        wide = self._mirrored(x)
+        return self._cropped(self._filter(wide, self._response(wide)))
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         if self.boundary == "circular":
             return self._filter(y, self._response(y).conj())
-        wide = torch.nn.functional.pad(y, [r for n in reversed(self.kernel.shape) for r in (n - 1, n - 1)])
-        return self._fold(self._convolve(wide, self.kernel.to(y)))
+        wide = pad(y, [r for n in reversed(self.kernel.shape) for r in (n // 2, n // 2)])
+        return self._folded(self._filter(wide, self._response(wide).conj()))
 
     def A_pinv(self, y: Tensor) -> Tensor:
         if self.boundary == "reflect":
             return least_squares(self.A, self.A_adjoint, y, tolerance=self.tolerance, limit=self.limit)
-        response = self._response(y)
-        power = response.abs()
-        kept = power > self.tolerance * power.max()
-        return self._filter(y, torch.where(kept, 1 / response.where(kept, 1), 0))
+        gain = self._response(y)
+        kept = gain.abs() > self.tolerance * gain.abs().max()
+        return self._filter(y, torch.where(kept, 1 / gain.where(kept, 1), 0))
 
     def _axes(self) -> list[int]:
         return list(range(-self.kernel.ndim, 0))
 
     def _response(self, x: Tensor) -> Tensor:
-        """Fourier transform of the kernel, centred on pixel 0 of a grid of the state's size."""
-        size = x.shape[-self.kernel.ndim :]
-        if any(n > s for n, s in zip(self.kernel.shape, size, strict=True)):
-            raise ValueError(f"kernel {tuple(self.kernel.shape)} is larger than the state {tuple(size)}")
-        grid = x.new_zeros(size)
-        grid[tuple(slice(n) for n in self.kernel.shape)] = self.kernel.to(x)
-        return torch.fft.fftn(torch.roll(grid, [-(n // 2) for n in self.kernel.shape], self._axes()))
+        return response(self, x.shape[-self.kernel.ndim :], x.dtype, x.device)
 
     def _filter(self, x: Tensor, response: Tensor) -> Tensor:
-        return torch.fft.ifftn(torch.fft.fftn(x, dim=self._axes()) * response, dim=self._axes()).real
+        axes = self._axes()
+        return torch.fft.irfftn(torch.fft.rfftn(x, dim=axes) * response, s=x.shape[axes[0] :], dim=axes)
 
-    def _flipped(self, x: Tensor) -> Tensor:
-        return self.kernel.flip(self._axes()).to(x)
-
-    def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
-        channels = x.shape[1]
-        weight = kernel.expand(channels, 1, *kernel.shape)
-        return CONVOLUTIONS[kernel.ndim](x, weight, groups=channels)
-
-    def _mirror(self, size: int, reach: int, device) -> Tensor:
-        """Row i of the padded axis shows row mirror[i] of the state; edge pixels are not repeated."""
+    def _shown(self, size: int, reach: int, device) -> Tensor:
+        """Which row of the state each row of the mirrored axis shows; edge rows are not repeated."""
         if reach >= size:
             raise ValueError(f"a kernel reaching {reach} pixels cannot be mirrored in {size}; use boundary='circular'")
-        return (size - 1) - ((torch.arange(-reach, size + reach, device=device).abs()) - (size - 1)).abs()
+        return (size - 1) - (torch.arange(-reach, size + reach, device=device).abs() - (size - 1)).abs()
 
-    def _pad(self, x: Tensor) -> Tensor:
+    def _mirrored(self, x: Tensor) -> Tensor:
         for axis, n in zip(self._axes(), self.kernel.shape, strict=True):
-            x = x.index_select(axis, self._mirror(x.shape[axis], n // 2, x.device))
+            x = x.index_select(axis, self._shown(x.shape[axis], n // 2, x.device))
         return x
 
-    def _fold(self, wide: Tensor) -> Tensor:
-        """The transpose of _pad: what was shown twice is added up."""
+    def _folded(self, wide: Tensor) -> Tensor:
+        """The transpose of _mirrored: what was shown twice is added up."""
         for axis, n in zip(self._axes(), self.kernel.shape, strict=True):
             size = wide.shape[axis] - 2 * (n // 2)
-            shape = list(wide.shape)
-            shape[axis] = size
-            wide = wide.new_zeros(shape).index_add(axis, self._mirror(size, n // 2, wide.device), wide)
+            rows = self._shown(size, n // 2, wide.device)
+            wide = wide.new_zeros([*wide.shape[:axis], size, *wide.shape[axis:][1:]]).index_add(axis, rows, wide)
         return wide
+
+    def _cropped(self, wide: Tensor) -> Tensor:
+        for axis, n in zip(self._axes(), self.kernel.shape, strict=True):
+            wide = wide.narrow(axis, n // 2, wide.shape[axis] - 2 * (n // 2))
+        return wide
+
+
+@functools.lru_cache(maxsize=8)
+def response(blur: Blur, size: torch.Size, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Fourier transform of the kernel, centred on pixel 0 of a grid of the given size."""
+    shape = blur.kernel.shape
+    if any(n > s for n, s in zip(shape, size, strict=True)):
+        raise ValueError(f"kernel {tuple(shape)} is larger than the state {tuple(size)}; cut its edge")
+    grid = torch.zeros(size, dtype=dtype, device=device)
+    grid[tuple(slice(n) for n in shape)] = blur.kernel.to(grid)
+    return torch.fft.rfftn(torch.roll(grid, [-(n // 2) for n in shape], list(range(len(shape)))))
