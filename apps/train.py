@@ -32,7 +32,7 @@ def train(
         start: weights to start from: a safetensors file or a folder (fine-tuning, or a prior the domain can adopt).
         minutes: time budget; the state is saved and the model written when it is reached.
         steps: train to this step instead of the recipe's; the schedule of rates stays the recipe's.
-        device: cpu or cuda; default: a GPU if there is one. Several GPUs or processes: torchrun --nproc-per-node N -m difusa.apps.train.
+        device: cpu or cuda; default: a GPU if there is one. Several: torchrun --nproc-per-node N -m difusa.apps.train.
         threads: CPU threads.
         profile: write a profile of the first 20 steps to the run folder.
 
@@ -81,13 +81,21 @@ def train(
     if accelerator.is_main_process:
         trained = merged(deepcopy(trainer.average.module)) if plan.lora else trainer.average.module
         place = trainer.position
+        cuda = accelerator.device.type == "cuda"
         meta = {
-            "name": plan.name, "domain": plan.domain, "trains": plan.trains, "network": plan.network,
-            "objective": asdict(plan.objective), "recipe_sha256": plan.sha256(), "seed": plan.seed,
-            "steps": place.step, "examples": place.seen, "minutes": round(place.seconds / 60, 1),
-            "device": torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+            "name": plan.name,
+            "domain": plan.domain,
+            "trains": plan.trains,
+            "network": plan.network,
+            "objective": asdict(plan.objective),
+            "recipe_sha256": plan.sha256(),
+            "seed": plan.seed,
+            "steps": place.step,
+            "examples": place.seen,
+            "minutes": round(place.seconds / 60, 1),
+            "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
             "heldout": watch.latest,
-        }  # fmt: skip
+        }
         models.write(folder / "model", trained, meta)
     accelerator.wait_for_everyone()
     return folder / "model"

@@ -44,7 +44,9 @@ def find(name: str | Path, domain: str | None = None) -> Model:
                 raise ValueError(f"{folder} is a model of {meta.get('domain')}, not of {domain}")
             return Model(meta.get("name", folder.name), folder, meta)
     known = ", ".join(m.name for m in shipped()) or "none"
-    raise FileNotFoundError(f"no model {str(name)!r}: name a shipped one ({known}) or a folder that `difusa train` wrote")
+    raise FileNotFoundError(
+        f"no model {str(name)!r}: name a shipped one ({known}) or a folder that `difusa train` wrote"
+    )
 
 
 def shipped() -> list[Model]:

@@ -46,7 +46,8 @@ def log_likelihood(
         ahead = space.nudge(x, before, high - low)
         after, rate_after = _slope_and_divergence(denoise, space, ahead, high, signs)
         x = space.nudge(x, before + after, (high - low) / 2)
-        gained = gained + (high - low) / 2 * (rate + rate_after)
+        # trapezoid in log sigma, where the rate is nearly even: sigma times it tends to the number of dimensions
+        gained = gained + (high / low).log() / 2 * (low * rate + high * rate_after)
         before, rate = after, rate_after
     return prior(x, rising[-1]) + gained
 

@@ -35,7 +35,8 @@ first crops only (n in the table).
 - **Coverage**: share of the truth inside the 90 % interval; **width**: its mean width in grey levels of 255.
 - **Face**: mean shift of 468 landmarks against the truth, in units of the distance between the eyes, on photographs
 in which a face is found. "{untouched}" tells what the damage itself does to the detector.
-- "{untouched}" is the damaged picture as it is; for sr2 and sr4 its bicubic enlargement.
+- "{untouched}" is the damaged picture as it is: grey in a loss; for sr2 and sr4 the bicubic enlargement.
+- **s a crop**: wall time, which other work on the machine lengthens; **core s**: processor time of all cores together.
 """
 
 
@@ -56,7 +57,7 @@ def _task_table(rows: list[dict]) -> str:
     order = sorted(
         (r for r in rows if "missing" not in r), key=lambda r: (r["method"] != UNTOUCHED, r["method"] == OURS)
     )
-    head = ["method", "PSNR", "SSIM", "perceptual (n)", "face", "n", "s a crop", "MiB"]
+    head = ["method", "PSNR", "SSIM", "perceptual (n)", "face", "n", "s a crop", "core s", "MiB"]
     lines = []
     for row in order:
         m = row["metrics"]
@@ -64,9 +65,9 @@ def _task_table(rows: list[dict]) -> str:
         face = f"{m['face_shift']['value']:.3f} ({m['face_shift']['n']})" if "face_shift" in m else "-"
         name = f"**{row['method']}**" if row["method"] == OURS else row["method"]
         seconds = f"{m['seconds']['value']:.2f}"
-        lines.append(
-            [name, shown(m["psnr"]), shown(m["ssim"], 3), judged, face, row["n"], seconds, row["peak_memory_mib"]]
-        )
+        cores = f"{m['cpu_seconds']['value']:.2f}" if "cpu_seconds" in m else "-"
+        figures = [shown(m["psnr"]), shown(m["ssim"], 3), judged, face]
+        lines.append([name, *figures, row["n"], seconds, cores, row["peak_memory_mib"]])
     return table(head, lines)
 
 
@@ -123,17 +124,17 @@ def _relative(bench: Bench, ours: dict, base: dict) -> float | None:
 
 
 def _machines(bench: Bench) -> str:
-    lines, seen = [], set()
+    commits: dict[str, list[str]] = {}
     for row in bench.rows:
         if "missing" in row:
             continue
         m = row["machine"]
-        line = f"{m['cpu']}, {m['cores']} cores, {m['threads']} threads; commit {row['commit']}, {row['date']}"
+        line = f"{m['cpu']}, {m['cores']} cores, {m['threads']} threads, {row['date']}"
         if row["model"]:
-            line += f"; weights {row['model'][:12]}, {row['settings']['plan']}"
-        if line not in seen:
-            seen.add(line)
-            lines.append(f"- {line}")
+            line += f"; weights {row['model'][:12]}; {row['settings']['plan']}"
+        known = commits.setdefault(line, [])
+        known += [] if row["commit"] in known else [row["commit"]]
+    lines = [f"- {line}; commit {', '.join(names)}" for line, names in commits.items()]
     kinds: dict[str, int] = {}
     items = max((row["items"] for row in bench.rows if "items" in row), key=len, default={})
     for item in items:

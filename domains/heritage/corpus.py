@@ -43,7 +43,9 @@ def items(data: Path | str, split: str) -> list[Item]:
     root = Path(data)
     found = [i for i in _all(root) if split_of(i.key) == split]
     if not found:
-        raise FileNotFoundError(f"no {split} pictures under {root}: expected heritage/paintings256 and so on, or picture files")
+        raise FileNotFoundError(
+            f"no {split} pictures under {root}: expected heritage/paintings256 and so on, or picture files"
+        )
     return found
 
 
@@ -113,7 +115,11 @@ class Examples:
         clean = self._crop(self._picture(item), kind, rng).astype(np.float32) / 127.5 - 1
         example = observe(clean, rng, data=self.data, real=self.options.real_damage) if self.options.damage else {}
         label = "unknown" if rng.random() < self.options.unlabelled else kind
-        return {"clean": np.ascontiguousarray(clean.transpose(2, 0, 1)), **example, "kind": np.int64(KINDS.index(label))}
+        return {
+            "clean": np.ascontiguousarray(clean.transpose(2, 0, 1)),
+            **example,
+            "kind": np.int64(KINDS.index(label)),
+        }
 
     def _picture(self, item: Item) -> np.ndarray:
         if item.path not in self.pixels:

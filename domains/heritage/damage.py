@@ -10,9 +10,17 @@ import numpy as np
 from difusa.domains.heritage.fill import first_guess
 from difusa.domains.heritage.network import TASKS
 
-# standard error given to the restorer when the user names none, on the [-1, 1] scale: the errors' order of size on held-out pictures
-TYPICAL_DOUBT = {"inpaint": np.inf, "outpaint": np.inf, "denoise": 25 / 127.5, "jpeg": 0.065, "deblur": 0.12, "sr2": 0.08,
-                 "sr4": 0.14, "colour": 0.25}  # fmt: skip
+# standard error told to the restorer when the user names none, on the [-1, 1] scale
+TYPICAL_DOUBT = {
+    "inpaint": np.inf,
+    "outpaint": np.inf,
+    "denoise": 25 / 127.5,
+    "jpeg": 0.065,
+    "deblur": 0.12,
+    "sr2": 0.08,
+    "sr4": 0.14,
+    "colour": 0.25,
+}
 
 
 def jpeg_doubt(quality: float) -> float:
@@ -168,7 +176,9 @@ def observe(clean: np.ndarray, rng, data: Path | None = None, real: float = 0.0)
         seen, doubt, task[0] = halftone(clean, rng), 0.3, 1
     elif draw < 0.84:
         line = rng.random() < 0.6
-        kernel = motion_kernel(rng.uniform(3, 13), rng.uniform(0, np.pi)) if line else gaussian_kernel(rng.uniform(0.7, 2.5))
+        kernel = (
+            motion_kernel(rng.uniform(3, 13), rng.uniform(0, np.pi)) if line else gaussian_kernel(rng.uniform(0.7, 2.5))
+        )
         seen, doubt, task[1] = blur(clean, kernel), TYPICAL_DOUBT["deblur"], 1
     elif draw < 0.95:
         factor = 2 if rng.random() < 0.55 else 4

@@ -95,3 +95,29 @@ def figures(found: dict, name: str, threshold: float, draws: int = 500) -> dict:
 def _row(t: np.ndarray, threshold: float) -> tuple[float, float, float, float]:
     hit, missed, wrong = counts(t, threshold)
     return overlap(t, threshold), hit / max(hit + wrong, 1), hit / max(hit + missed, 1), area(t)
+
+
+def judge(network, data: Path | str, n: int = 100, radii=(2, 4, 8, 16)) -> dict:
+    """The finder and the median filter on held-out damage.
+
+    Thresholds, and the filter's radius, come from the calibration split, figures from the test split. network: a Finder
+    in evaluation mode; n: crops of 256 px a family and split.
+    """
+    import torch
+
+    from difusa.domains.heritage.find import probability_map
+
+    scorers = {"finder": lambda p: probability_map(network, torch.from_numpy(p)).numpy()}
+    scorers |= {f"median{r}": lambda p, r=r: median_contrast(p, r) for r in radii}
+    known = tallies(scorers, data, "calibrate", n)
+    thresholds = {name: best_threshold(known, name) for name in scorers}
+
+    def fit(name: str) -> float:
+        return float(np.mean([overlap(known[family][name], thresholds[name]) for family in FAMILIES]))
+
+    plain = max((name for name in scorers if name != "finder"), key=fit)
+    unseen = tallies({name: scorers[name] for name in ("finder", plain)}, data, "test", n, seed=2)
+    return {
+        label: {"threshold": thresholds[name], **figures(unseen, name, thresholds[name])}
+        for label, name in (("finder", "finder"), (f"median filter, radius {plain[6:]} px", plain))
+    }

@@ -62,13 +62,18 @@ class Restorer(nn.Module):
             num_class_embeds=len(KINDS),
         )
 
-    def forward(self, x: Tensor, sigma: Tensor, *, observed: Tensor, doubt: Tensor, task: Tensor, kind: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, sigma: Tensor, *, observed: Tensor, doubt: Tensor, task: Tensor, kind: Tensor
+    ) -> Tensor:
         """Clean estimate [B, 3, H, W] of x [B, 3, H, W] at sigma (scalar or [B]).
 
-        observed [B, 3, H, W] (in losses a first guess, see fill), doubt [B, 1, H, W], task [B, 4] multi-hot of TASKS, kind [B] index of KINDS.
+        observed [B, 3, H, W] (in losses a first guess, see fill), doubt [B, 1, H, W], task [B, 4] multi-hot of TASKS,
+        kind [B] index of KINDS.
         """
         if x.shape[-1] % self.unit or x.shape[-2] % self.unit:
-            raise ValueError(f"height and width must be multiples of {self.unit}, got {tuple(x.shape[-2:])}: pad the picture")
+            raise ValueError(
+                f"height and width must be multiples of {self.unit}, got {tuple(x.shape[-2:])}: pad the picture"
+            )
         fused, level = fuse(x, like_rows(sigma, x), observed, doubt)
         total = (level**2 + self.sigma_data**2).sqrt()
         planes = task[:, :, None, None].expand(-1, -1, *x.shape[-2:])

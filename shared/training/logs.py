@@ -17,7 +17,7 @@ class Log:
             return
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        self.file = open(folder / "log.jsonl", "a", encoding="utf-8", buffering=1)
+        self.file = open(folder / "log.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (open as long as the run)
         try:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -44,7 +44,10 @@ class Log:
             now = time.monotonic()
             pace = (now - self.last) / self.every
             self.last = now
-            print(f"step {step}  loss {figures['loss']:.4f}  {pace:.2f} s/step  {figures['seconds'] / 60:.1f} min", file=sys.stderr)
+            print(
+                f"step {step}  loss {figures['loss']:.4f}  {pace:.2f} s/step  {figures['seconds'] / 60:.1f} min",
+                file=sys.stderr,
+            )
 
     def heldout(self, step: int, **figures) -> None:
         """Figures on held-out examples."""

@@ -29,7 +29,9 @@ def wrap(network: nn.Module, objective: Objective) -> Callable[..., Tensor]:
         def denoise_by_score(x: Tensor, sigma: Tensor, **condition) -> Tensor:
             def score(x, sigma):  # the network's output has unit variance: sigma times the score (Song et al. 2021)
                 rows = denoisers.like_rows(sigma, x)
-                return per_row(1 / rows, x) * network(per_row((1 + rows**2).rsqrt(), x) * x, 250 * rows.log(), **condition)
+                return per_row(1 / rows, x) * network(
+                    per_row((1 + rows**2).rsqrt(), x) * x, 250 * rows.log(), **condition
+                )
 
             return denoisers.from_score(score, Euclidean())(x, sigma)
 

@@ -18,8 +18,9 @@ Weighting = Literal["own", "edm", "noise", "clean", "v", "min-snr"]
 class Objective:
     """What the network predicts, how errors are weighted over levels, and which levels are drawn.
 
-    target "own": the network itself answers (x, sigma) -> clean; "direct": it has a `loss` of its own and no noise. "edm": Karras et al. 2022. "noise": Ho et al. 2020.
-    "v": Salimans and Ho 2022. "score": Song et al. 2021. "min-snr": Hang et al. 2023.
+    target "own": the network itself answers (x, sigma) -> clean; "direct": it has a `loss` of its own and sees no noise.
+    "edm": Karras et al. 2022. "noise": Ho et al. 2020. "v": Salimans and Ho 2022. "score": Song et al. 2021.
+    "min-snr" weighting: Hang et al. 2023.
     """
 
     target: Target = "edm"
@@ -107,7 +108,9 @@ def _said(value):
         return [_said(v) for v in value]
     if not dataclasses.is_dataclass(value):
         return value
-    default = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in dataclasses.fields(value)}
+    default = {
+        f.name: f.default_factory() if callable(f.default_factory) else f.default for f in dataclasses.fields(value)
+    }
     own = {name: getattr(value, name) for name in default}
     return {name: _said(v) for name, v in own.items() if v != default[name]}
 
@@ -125,7 +128,11 @@ def parse(kind, value, where: str):
     """`value` out of TOML as `kind`: a dataclass, a tuple of them, a Literal or a plain type."""
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
-        return None if value is None else parse(next(a for a in typing.get_args(kind) if a is not type(None)), value, where)
+        return (
+            None
+            if value is None
+            else parse(next(a for a in typing.get_args(kind) if a is not type(None)), value, where)
+        )
     if origin is Literal:
         if value not in typing.get_args(kind):
             raise ValueError(f"{where}: {value!r} is none of {', '.join(map(str, typing.get_args(kind)))}")

@@ -18,7 +18,9 @@ def start_from(source: Path, network: nn.Module, adopt=None) -> list[str]:
         return []
     if adopt is None:
         missing = sorted(own.keys() - state.keys())[:3]
-        raise ValueError(f"{source} holds another network (missing here: {missing}): train with the recipe it came from")
+        raise ValueError(
+            f"{source} holds another network (missing here: {missing}): train with the recipe it came from"
+        )
     with torch.no_grad():
         return adopt(state, network)
 

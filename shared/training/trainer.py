@@ -15,7 +15,7 @@ from difusa.shared.training.objective import losses, wrap
 from difusa.shared.training.recipe import Optimiser, Recipe
 
 
-class Diverged(RuntimeError):
+class Diverged(ValueError):
     """The loss or a gradient is not a number."""
 
 
@@ -93,7 +93,9 @@ class Trainer:
 
     def _shrink(self, error: Exception) -> None:
         words = str(error).lower()
-        memory = isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "can't allocate memory" in words
+        memory = (
+            isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "can't allocate memory" in words
+        )
         if not memory or self.position.micro <= 1 or self.accelerator.num_processes > 1:
             raise error
         self.position.micro = max(1, self.position.micro // 2)
@@ -171,7 +173,9 @@ class Trainer:
         for name, parameter in self.network.named_parameters():
             state = part(f"optimiser.{name}.")
             if state:
-                self.optimiser.state[parameter] = {k: v.to(parameter.device if k != "step" else "cpu") for k, v in state.items()}
+                self.optimiser.state[parameter] = {
+                    k: v.to(parameter.device if k != "step" else "cpu") for k, v in state.items()
+                }
         place = {k: v.item() for k, v in part("position.").items()}
         self.average.n_averaged.fill_(int(place.pop("averaged")))
         self.position = Position(int(place["step"]), int(place["seen"]), place["seconds"], int(place["micro"]))

@@ -75,7 +75,9 @@ class Watch:
             denoise = wrap(trainer.average.module.eval(), self.recipe.objective)
             drawn = heldout.samples(denoise, self.heldout(), a.device, self.recipe.seed + 1)
         pixels = self.model.sheet({k: torch.cat([b[k] for b in self.heldout()]) for k in self.heldout()[0]}, drawn)
-        write_atomic(Path(trainer.folder) / "sheets" / f"{step:07d}.png", lambda p: Image.fromarray(pixels).save(p, "PNG"))
+        write_atomic(
+            Path(trainer.folder) / "sheets" / f"{step:07d}.png", lambda p: Image.fromarray(pixels).save(p, "PNG")
+        )
         trainer.log.picture(step, "samples", pixels)
         if self.model.features:
             self.latest["frechet"] = heldout.frechet(self.model.features, drawn, self.heldout())

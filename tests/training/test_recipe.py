@@ -52,12 +52,17 @@ def test_the_fingerprint_sees_values_not_defaults(tmp_path):
 
 def test_the_course_recipe_is_the_course():
     recipe = read_recipe(recipe_file("ddpm-course"))
-    assert (recipe.objective.target, recipe.objective.weighting, recipe.objective.schedule) == ("noise", "noise", "linear")
+    assert (recipe.objective.target, recipe.objective.weighting, recipe.objective.schedule) == (
+        "noise",
+        "noise",
+        "linear",
+    )
     assert (recipe.objective.steps, recipe.optimiser.name, recipe.optimiser.rate) == (1000, "adam", 2e-4)
 
 
 def test_curriculum_stages(tmp_path):
-    text = BASE + "steps = 9\n[examples]\nsize = 8\n[[curriculum]]\nuntil = 4\n[[curriculum]]\nuntil = 9\nbatch = 2\nexamples = { size = 16 }"
+    stages = "[[curriculum]]\nuntil = 4\n[[curriculum]]\nuntil = 9\nbatch = 2\nexamples = { size = 16 }"
+    text = BASE + "steps = 9\n[examples]\nsize = 8\n" + stages
     recipe = read_recipe(write(tmp_path / "r.toml", text))
     assert (recipe.stage(3).batch, recipe.stage(3).examples["size"]) == (16, 8)
     assert (recipe.stage(4).batch, recipe.stage(4).examples["size"]) == (2, 16)

@@ -90,7 +90,17 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path, pictures):
 
 
 def run_apart(path: Path, data: Path, out: Path, *launcher: str) -> subprocess.Popen:
-    words = [*(launcher or (sys.executable, "-m")), "difusa.apps.train", str(path), "--data", str(data), "--out", str(out), "--device", "cpu"]
+    words = [
+        *(launcher or (sys.executable, "-m")),
+        "difusa.apps.train",
+        str(path),
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        "--device",
+        "cpu",
+    ]
     return subprocess.Popen(words, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
 
 
@@ -148,7 +158,9 @@ def test_out_of_memory_halves_the_micro_batch(tmp_path, pictures, monkeypatch):
 
 def test_low_rank_fine_tuning_starts_from_weights_and_merges(tmp_path, pictures):
     base = train(recipe(tmp_path), data=pictures, out=tmp_path / "base", device="cpu")
-    tuned = train(recipe(tmp_path, more="lora = { rank = 2 }"), data=pictures, out=tmp_path / "tuned", start=base, device="cpu")
+    tuned = train(
+        recipe(tmp_path, more="lora = { rank = 2 }"), data=pictures, out=tmp_path / "tuned", start=base, device="cpu"
+    )
     before, after = (load_tensors(m / "model.safetensors") for m in (base, tuned))
     assert before.keys() == after.keys()
     changed = {k for k in before if not torch.equal(before[k], after[k])}
@@ -158,7 +170,12 @@ def test_low_rank_fine_tuning_starts_from_weights_and_merges(tmp_path, pictures)
 
 def condition() -> dict:
     lost = torch.full((1, 1, 16, 16), torch.inf)
-    return dict(observed=torch.zeros(1, 3, 16, 16), doubt=lost, task=torch.zeros(1, 4), kind=torch.tensor([3]))
+    return {
+        "observed": torch.zeros(1, 3, 16, 16),
+        "doubt": lost,
+        "task": torch.zeros(1, 4),
+        "kind": torch.tensor([3]),
+    }
 
 
 @pytest.mark.parametrize("target", ["edm", "noise", "clean", "v"])
