@@ -7,6 +7,7 @@ from pathlib import Path
 
 from difusa.domains import NAMES, domain
 from difusa.shared.checkpoint import load_tensors, save_tensors, sha256, write_json
+from difusa.shared.precision import quick
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class Model:
         return sha256(self.folder / "model.safetensors")
 
     def load(self, device: str = "cpu"):
-        """The network with its weights, in evaluation mode."""
+        """The network with its weights, in evaluation mode, in the fastest precision the device computes natively."""
         network = domain(self.meta["domain"]).models[self.meta["trains"]].network(self.meta["network"])
         network.load_state_dict(load_tensors(self.folder / "model.safetensors"))
-        return network.to(device).eval().requires_grad_(False)
+        return quick(network.to(device).eval().requires_grad_(False), device)
 
 
 def shelf(name: str) -> Path:

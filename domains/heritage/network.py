@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from difusa.shared.denoisers import like_rows
+from difusa.shared.precision import reduced
 
 TASKS = ("compression", "blur", "downsample", "colour")
 KINDS = ("painting", "photograph", "manuscript", "unknown")
@@ -50,6 +51,7 @@ class Restorer(nn.Module):
         plain = len(channels) - 1
         self.sigma_data = sigma_data
         self.unit = 2**plain
+        self.precision = torch.float32  # of the U-Net's convolutions when it is not trained; see shared/precision.py
         self.unet = UNet2DModel(
             in_channels=3 + EXTRA,
             out_channels=3,
@@ -81,7 +83,8 @@ class Restorer(nn.Module):
         log_doubt = doubt.clamp(SIGMA_FLOOR, DOUBT_CEILING).log() / 4
         seen = torch.cat([fused / total, observed * 2, log_level, log_doubt, planes.to(x)], dim=1)
         time = 250 * level.amax(dim=(1, 2, 3)).clamp(min=SIGMA_FLOOR).log()
-        out = self.unet(seen, time, class_labels=kind).sample
+        with reduced(self.precision, x.device):
+            out = self.unet(seen, time, class_labels=kind).sample
         return fused * (self.sigma_data / total) ** 2 + out * (level * self.sigma_data / total)
 
     def weight(self, sigma: Tensor, *, doubt: Tensor, **_) -> Tensor:

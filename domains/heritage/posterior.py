@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from difusa.domains.heritage.network import KINDS
 from difusa.domains.heritage.tiles import Observation, Tiled
 from difusa.shared.guidance.mixing import Guided
+from difusa.shared.precision import full
 from difusa.shared.samplers import SAMPLERS, Tempered, last, schedule, start
 from difusa.shared.seeds import stream
 from difusa.shared.spaces import Euclidean
@@ -113,7 +114,7 @@ def samples(
         with torch.no_grad():
             clean = draw(first, count)
             if not bool(torch.isfinite(clean).all()):
-                with torch.autocast(torch.device(device).type, enabled=False):
+                with full(model):
                     clean = draw(first, count)
             if not bool(torch.isfinite(clean).all()):
                 raise ValueError(
