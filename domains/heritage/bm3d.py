@@ -43,7 +43,7 @@ def _step(noisy: np.ndarray, guide: np.ndarray, sigma: float, size: int, pilot: 
             power = _forward(pilot[..., channel].ravel()[place], transform) ** 2
             shrink = power / (power + sigma**2)
             spectrum *= shrink
-            weight = 1 / (shrink**2).sum((1, 2))
+            weight = 1 / (shrink**2).sum((1, 2)).clip(1)  # a group of nothing still counts once
         blocks = _backward(spectrum, transform)
         weights = weight[:, None, None] * fade
         total = np.bincount(place.ravel(), (blocks * weights).ravel(), height * width)
