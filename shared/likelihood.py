@@ -30,7 +30,7 @@ def log_likelihood(
     """Log density (nats, one a row) of the clean states x [rows, ...], by Heun's method up the levels.
 
     sigmas: decreasing, as for sampling; a final 0 is left out, so x counts as drawn at the lowest level.
-    rng: one stream a row, for Hutchinson's estimate of the trace from `probes` random sign vectors; None takes the
+    rng: one stream a row, for Hutchinson's estimate of the trace from `probes` random sign vectors a level; None takes the
     exact trace, at one gradient for every number in a row. prior(x, sigma): log density at the highest level, uniform
     on a torus. Raises ValueError when fewer than two levels are above 0.
     Source: Song et al. 2021b, App. D.2; Grathwohl et al. 2019, Eq. 7.
@@ -38,13 +38,12 @@ def log_likelihood(
     rising = sigmas[sigmas > 0].flip(0)
     if len(rising) < 2:
         raise ValueError(f"the likelihood needs at least two levels above 0, got {sigmas.tolist()}")
-    signs = _directions(x, space, rng, probes)
     gained = torch.zeros(len(x), dtype=x.dtype, device=x.device)
-    before, rate = _slope_and_divergence(denoise, space, x, rising[0], signs)
+    before, rate = _slope_and_divergence(denoise, space, x, rising[0], _directions(x, space, rng, probes))
     for low, high in pairwise(rising):
-        # the corrector's slope also starts the next step: one evaluation (and its gradients) a step
+        # the slope ahead also starts the next step, one evaluation a step; what that changes is of the method's order
         ahead = space.nudge(x, before, high - low)
-        after, rate_after = _slope_and_divergence(denoise, space, ahead, high, signs)
+        after, rate_after = _slope_and_divergence(denoise, space, ahead, high, _directions(x, space, rng, probes))
         x = space.nudge(x, before + after, (high - low) / 2)
         # trapezoid in log sigma, where the rate is nearly even: sigma times it tends to the number of dimensions
         gained = gained + (high / low).log() / 2 * (low * rate + high * rate_after)
