@@ -38,31 +38,37 @@ def fuse(x: Tensor, sigma: Tensor, observed: Tensor, doubt: Tensor) -> tuple[Ten
     return torch.lerp(x, observed, trust.expand_as(x)), (variance * (1 - trust)).sqrt()
 
 
+def _unet(planes: int, channels, layers: int, attention: int) -> nn.Module:
+    """diffusers' U-Net with `planes` input channels, RGB out, and attention at the coarsest `attention` levels."""
+    from diffusers import UNet2DModel
+
+    plain = len(channels) - attention
+    return UNet2DModel(
+        in_channels=planes,
+        out_channels=3,
+        layers_per_block=layers,
+        block_out_channels=tuple(channels),
+        down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",) * attention,
+        up_block_types=("AttnUpBlock2D",) * attention + ("UpBlock2D",) * plain,
+        norm_num_groups=16,
+        attention_head_dim=min(32, channels[-1]),
+        num_class_embeds=len(KINDS),
+    )
+
+
 class Restorer(nn.Module):
     """Conditional denoiser of RGB pictures in [-1, 1]; see the module's text.
 
-    channels: width at each of the halvings (H, W must be multiples of 2 ** (len(channels) - 1)); attention at the coarsest.
+    channels: width at each of the halvings (H, W must be multiples of `unit` = 2 ** (len(channels) - 1)); attention at the
+    coarsest levels.
     """
 
-    def __init__(self, channels=(32, 64, 128, 192), layers: int = 2, sigma_data: float = 0.5):
+    def __init__(self, channels=(32, 64, 128, 192, 256), layers: int = 2, attention: int = 2, sigma_data: float = 0.5):
         super().__init__()
-        from diffusers import UNet2DModel
-
-        plain = len(channels) - 1
         self.sigma_data = sigma_data
-        self.unit = 2**plain
+        self.unit = 2 ** (len(channels) - 1)
         self.precision = torch.float32  # of the U-Net's convolutions when it is not trained; see shared/precision.py
-        self.unet = UNet2DModel(
-            in_channels=3 + EXTRA,
-            out_channels=3,
-            layers_per_block=layers,
-            block_out_channels=tuple(channels),
-            down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
-            up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain,
-            norm_num_groups=16,
-            attention_head_dim=min(32, channels[-1]),
-            num_class_embeds=len(KINDS),
-        )
+        self.unet = _unet(3 + EXTRA, channels, layers, attention)
 
     def forward(
         self, x: Tensor, sigma: Tensor, *, observed: Tensor, doubt: Tensor, task: Tensor, kind: Tensor
@@ -96,37 +102,21 @@ class Restorer(nn.Module):
 
 
 def adopt(prior: dict[str, Tensor], network: Restorer) -> list[str]:
-    """Start `network` from an unconditional diffusers UNet2DModel with at least as many levels; returns what stays fresh.
+    """Start `network` from an unconditional UNet2DModel of the same widths, with or without the prefix `unet.`.
 
-    The prior's coarser levels are left out, its up-blocks shift accordingly, new input planes start at zero (so that the
-    restorer first behaves like the prior), and the new middle block starts as the identity.
+    The planes the prior does not know start at zero, so that the restorer first behaves like the prior at each pixel's own
+    noise level. Returns the names that stay fresh (none). Raises ValueError for other widths.
     """
     own = network.unet.state_dict()
-    levels = len(network.unet.config.block_out_channels)
-    have = 1 + max(int(k.split(".")[1]) for k in prior if k.startswith("up_blocks."))
-    fresh = []
-    for name, value in own.items():
-        parts = name.split(".")
-        if parts[0] == "up_blocks":
-            parts[1] = str(int(parts[1]) + have - levels)
-        source = prior.get(".".join(parts))
-        if parts[0] == "mid_block" and have > levels:
-            source = torch.zeros_like(value) if parts[-2] == "conv2" or "to_out" in parts else None
-        if source is None:
-            fresh.append(name)
-        elif source.shape == value.shape:
-            value.copy_(source)
-        elif name == "conv_in.weight":
-            value.zero_()[:, : source.shape[1]] = source
-        elif name == "up_blocks.0.resnets.0.conv1.weight":
-            skip = own["up_blocks.0.resnets.0.conv1.weight"].shape[1] // 2
-            value[:, -skip:] = source[:, -skip:]
-        elif name.startswith("up_blocks.0.resnets.0."):
-            value.copy_(source[..., -value.shape[-1] :] if value.ndim == 1 else source[:, -value.shape[1] :])
-        else:
-            fresh.append(name)
-    network.unet.load_state_dict(own)
-    return fresh
+    prior = {name.removeprefix("unet."): value for name, value in prior.items()}
+    wrong = [n for n, v in own.items() if n not in prior or (prior[n].shape != v.shape and n != "conv_in.weight")]
+    if wrong:
+        raise ValueError(f"these weights are of another network ({wrong[0]} differs): set [network] channels to theirs")
+    seen = prior["conv_in.weight"]
+    planes = torch.zeros_like(own["conv_in.weight"])
+    planes[:, : seen.shape[1]] = seen
+    network.unet.load_state_dict({**prior, "conv_in.weight": planes})
+    return []
 
 
 class Prior(nn.Module):
@@ -137,20 +127,7 @@ class Prior(nn.Module):
 
     def __init__(self, channels=(32, 64, 128, 192, 256), layers: int = 2, attention: int = 2):
         super().__init__()
-        from diffusers import UNet2DModel
-
-        plain = len(channels) - attention
-        self.unet = UNet2DModel(
-            in_channels=3,
-            out_channels=3,
-            layers_per_block=layers,
-            block_out_channels=tuple(channels),
-            down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",) * attention,
-            up_block_types=("AttnUpBlock2D",) * attention + ("UpBlock2D",) * plain,
-            norm_num_groups=16,
-            attention_head_dim=min(32, channels[-1]),
-            num_class_embeds=len(KINDS),
-        )
+        self.unet = _unet(3, channels, layers, attention)
 
     def forward(self, x: Tensor, time: Tensor, *, kind: Tensor) -> Tensor:
         return self.unet(x, time, class_labels=kind).sample
