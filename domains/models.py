@@ -55,9 +55,9 @@ def shipped() -> list[Model]:
     return [find(f, d) for d in NAMES for f in sorted(shelf(d).glob("*")) if (f / "model.json").exists()]
 
 
-def write(folder: Path, network, meta: dict, eight_bits: bool = False) -> None:
+def write(folder: Path, network, meta: dict, packed: bool = False) -> None:
     """Writes a model folder that `find` opens; the JSON last, so that a folder with one is whole."""
-    save_tensors(Path(folder) / "model.safetensors", network.state_dict(), eight_bits)
+    save_tensors(Path(folder) / "model.safetensors", network.state_dict(), packed)
     write_json(Path(folder) / "model.json", meta)
 
 

@@ -10,7 +10,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-CODES = "int8:"  # marks a tensor kept as 8-bit codes with one scale a row
+EIGHT, FOUR = "int8:", "int4:"  # mark the codes of a packed tensor; its plain name then holds the scales
+LARGE = 30_000  # numbers from which a tensor is packed to 4 bits; smaller ones keep 8
+GROUP = 32  # neighbouring numbers that share a 4-bit scale
 
 
 def write_atomic(path: Path, write) -> None:
@@ -39,33 +41,68 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], eight_bits: bool = False) -> None:
-    """safetensors file; with eight_bits, weight matrices as int8 with one scale an output channel (half the size of bf16)."""
-    stored = {}
+def save_tensors(path: Path, tensors: dict[str, Tensor], packed: bool = False) -> None:
+    """safetensors file; `packed` rounds weight matrices to 8 bits (one scale a row), large ones to 4 (one scale a group)."""
+    stored: dict[str, Tensor] = {}
     for name, value in tensors.items():
         value = value.detach().cpu()
-        if eight_bits and value.is_floating_point() and value.ndim >= 2:
-            scale = value.flatten(1).abs().amax(1).clamp(min=1e-12).float() / 127
-            stored[CODES + name] = (value.float() / scale.reshape(-1, *[1] * (value.ndim - 1))).round().to(torch.int8)
-            stored[name] = scale
-        else:
+        if not (packed and value.is_floating_point() and value.ndim >= 2):
             stored[name] = value.contiguous().clone()
+        elif value.numel() >= LARGE and value[0].numel() % GROUP == 0:
+            stored[FOUR + name], stored[name] = pack_four_bits(value)
+        else:
+            scale = value.flatten(1).abs().amax(1).clamp(min=1e-12).float() / 127
+            stored[EIGHT + name] = (value.float() / _column(scale, value)).round().to(torch.int8)
+            stored[name] = scale
     write_atomic(path, lambda p: save_file(stored, str(p)))
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, 8-bit codes expanded to float32. Raises ValueError for a broken file."""
+    """The tensors of a safetensors file, packed ones expanded to float32. Raises ValueError for a broken file."""
     if Path(path).suffix != ".safetensors":
         raise ValueError(f"{path}: weights are read from .safetensors files only (pickles can run code when opened)")
     try:
         stored = load_file(str(path))
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a readable safetensors file ({error}); copy it again") from error
-    for name in [n for n in stored if n.startswith(CODES)]:
-        codes = stored.pop(name)
-        scale = stored[name[len(CODES) :]]
-        stored[name[len(CODES) :]] = codes.float() * scale.reshape(-1, *[1] * (codes.ndim - 1))
+    for code in [n for n in stored if n.startswith((EIGHT, FOUR))]:
+        kind, name = code[: len(FOUR)], code[len(FOUR) :]
+        codes, scale = stored.pop(code), stored[name]
+        stored[name] = unpack_four_bits(codes, scale) if kind == FOUR else codes.float() * _column(scale, codes)
     return stored
+
+
+def pack_four_bits(value: Tensor) -> tuple[Tensor, Tensor]:
+    """Codes uint8 [rows, columns / 2, ...] (two a byte) and scales float16 [rows, groups]; error at most half a scale.
+
+    Codes run from -7 to 7; numbers are grouped along the flattened row.
+    """
+    groups = value.float().reshape(len(value), -1, GROUP)
+    scale = (groups.abs().amax(2) / 7).clamp(min=1e-7).half()
+    codes = (groups / scale.float()[..., None]).round().clamp(-7, 7).to(torch.int16) + 8
+    codes = codes.reshape(len(value), -1)
+    return (codes[:, 0::2] * 16 + codes[:, 1::2]).to(torch.uint8).reshape(*_halved(value.shape)), scale
+
+
+def unpack_four_bits(codes: Tensor, scale: Tensor) -> Tensor:
+    """The numbers of `pack_four_bits`, float32; the second axis of the codes is half of theirs."""
+    pairs = codes.reshape(len(codes), -1)
+    numbers = torch.stack([pairs // 16, pairs % 16], dim=2).float() - 8
+    numbers = numbers.reshape(len(codes), -1, GROUP) * scale.float()[..., None]
+    return numbers.reshape(_doubled(codes.shape))
+
+
+def _halved(shape: torch.Size) -> tuple[int, ...]:
+    """Shape of the codes: the second axis halved, so that kernels of odd size keep theirs."""
+    return (shape[0], shape[1] // 2, *shape[2:])
+
+
+def _doubled(shape: torch.Size) -> tuple[int, ...]:
+    return (shape[0], shape[1] * 2, *shape[2:])
+
+
+def _column(scale: Tensor, value: Tensor) -> Tensor:
+    return scale.reshape(-1, *[1] * (value.ndim - 1))
 
 
 def load_folder(folder: Path) -> dict[str, Tensor]:

@@ -194,15 +194,19 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(tmp_path, pictures):
         train(recipe(tmp_path, steps=3), data=pictures, out=tmp_path / "run", device="cpu")
 
 
-def test_eight_bit_weights_come_back_within_half_a_code(tmp_path):
+def test_packed_weights_come_back_within_half_a_code(tmp_path):
     from difusa.shared.checkpoint import save_tensors
 
-    weights = {"w": torch.randn(8, 5, 3, 3), "b": torch.randn(8)}
-    save_tensors(tmp_path / "w.safetensors", weights, eight_bits=True)
+    weights = {"small": torch.randn(8, 5, 3, 3), "large": torch.randn(256, 128, 3, 3), "bias": torch.randn(8)}
+    save_tensors(tmp_path / "w.safetensors", weights, packed=True)
     back = load_tensors(tmp_path / "w.safetensors")
-    step = weights["w"].flatten(1).abs().amax(1) / 127
-    assert torch.equal(back["b"], weights["b"])
-    assert ((back["w"] - weights["w"]).flatten(1).abs() <= 0.5001 * step[:, None]).all()
+    assert torch.equal(back["bias"], weights["bias"])
+    step = weights["small"].flatten(1).abs().amax(1) / 127
+    assert ((back["small"] - weights["small"]).flatten(1).abs() <= 0.5001 * step[:, None]).all()
+    groups, found = weights["large"].reshape(256, -1, 32), back["large"].reshape(256, -1, 32)
+    step = groups.abs().amax(2, keepdim=True) / 7
+    assert ((groups - found).abs() <= 0.51 * step).all()  # scales are kept in half precision
+    assert (tmp_path / "w.safetensors").stat().st_size < 0.6 * 256 * 128 * 9 + 2000  # 4.5 bits a number
 
 
 def test_a_broken_or_pickled_file_is_refused(tmp_path):
