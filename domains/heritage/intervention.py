@@ -114,5 +114,6 @@ def intervention(
         "regions": [dict(r) for r in restored.regions[:REGIONS]], "regions_in_all": len(restored.regions),
         "notes": list(chosen.notes),
         "made_with": {"difusa": difusa.__version__, "torch": torch.__version__, "threads": torch.get_num_threads(),
-                      "cpu": cpu_name(), "device": tools.device},
+                      "cpu": cpu_name(), "device": tools.device,
+                      "precision": str(getattr(tools.network, "precision", torch.float32)).removeprefix("torch.")},
     }  # fmt: skip

@@ -11,7 +11,7 @@ from difusa.domains.heritage.network import KINDS
 from difusa.domains.heritage.tiles import Observation, Tiled
 from difusa.shared.guidance.mixing import Guided
 from difusa.shared.precision import full
-from difusa.shared.samplers import SAMPLERS, Tempered, last, schedule, start
+from difusa.shared.samplers import SAMPLERS, Tempered, last, schedule
 from difusa.shared.seeds import stream
 from difusa.shared.spaces import Euclidean
 
@@ -35,7 +35,7 @@ class Plan:
     guidance: float = 1.0
     temperature: float = 1.0
     sigma_min: float = 0.02
-    sigma_max: float = 20.0
+    sigma_max: float = 2.0
     batch: int = field(default=4, repr=False)
     micro: int = field(default=1, repr=False)
 
@@ -97,6 +97,8 @@ def samples(
 ) -> Iterator[Tensor]:
     """Posterior samples [3, H, W] of one island, one after the other, on the CPU.
 
+    The walk starts at the observation plus noise of sigma_max, not at pure noise: the observation, or in a loss its first
+    guess, is far surer than sigma_max, so the state adds next to nothing to it and the steps go where they matter.
     ValueError when a sample is not finite, also after a second try without reduced precision.
     """
     shape = (1, *seen.observed.shape)
@@ -105,9 +107,13 @@ def samples(
 
     def draw(first: int, count: int) -> Tensor:
         rng = [sample_stream(plan.seed, k, part) for k in range(first, first + count)]
-        like = torch.empty(count, *shape[1:], device=device)
+        about = seen.observed.to(device).expand(count, *shape[1:])
         denoise = denoiser(model, seen, plan, ran=ran, watch=watch)
-        return last(SAMPLERS[plan.sampler](denoise, space, start(space, like, sigmas[0], rng), sigmas, rng=rng))
+        return last(
+            SAMPLERS[plan.sampler](
+                denoise, space, space.nudge(about, space.noise(about, rng), sigmas[0]), sigmas, rng=rng
+            )
+        )
 
     for first in range(0, plan.samples, carry):
         count = min(carry, plan.samples - first)

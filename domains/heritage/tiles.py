@@ -19,14 +19,14 @@ from difusa.shared.batches import in_fixed_batches
 
 TILE = 256  # pixels; the largest side given to the network
 OVERLAP = 64  # pixels two neighbouring tiles share
-MARGIN = 48  # pixels of intact surroundings kept around damage
+MARGIN = 32  # pixels of intact surroundings kept around damage, at least
 CELL = 8  # pixels; islands are found on this grid, and network sizes are multiples of it
-SIDES = (128, 192, 256)  # sides of small islands: few shapes, so that prepared code is used again
+SIDES = (96, 128, 160, 192, 224, 256)  # sides of small islands: few shapes, so that prepared code is used again
 Box = tuple[slice, slice]
 
 
 def islands(damaged: np.ndarray, margin: int = MARGIN) -> list[Box]:
-    """Boxes that hold all damage [H, W] with its surroundings, disjoint, each side 128, 192, 256 or longer.
+    """Boxes that hold all damage [H, W] with its surroundings, disjoint, each side one of SIDES or longer.
 
     Near the picture's end a box is moved inwards; sides are cut to the picture where that is smaller.
     """
@@ -90,7 +90,7 @@ def reflected(length: int, size: int) -> np.ndarray:
 class Observation:
     """What is known of a picture (the network's condition).
 
-    observed [3, H, W] in [-1, 1], 0 in losses; doubt [1, H, W]: standard error on that scale, 0 exact, infinity lost;
+    observed [3, H, W] in [-1, 1], in losses a first guess; doubt [1, H, W]: standard error on that scale, 0 exact, infinity lost;
     task [4] multi-hot of `network.TASKS`; kind: index of `network.KINDS`.
     """
 
@@ -152,9 +152,8 @@ class Tiled:
 
         def run(tiles, observed, doubt):
             rows = len(tiles)
-            return self.model(
-                tiles, sigma.to(x), observed=observed, doubt=doubt, task=task.expand(rows, -1), kind=kind.expand(rows)
-            ).to(x)
+            told = {"observed": observed, "doubt": doubt, "task": task.expand(rows, -1), "kind": kind.expand(rows)}
+            return self.model(tiles, sigma.to(x), **told).to(x)
 
         jobs = [(row, top, left) for row in range(len(x)) for top, left in self.places]
         for start in range(0, len(jobs), self.micro):

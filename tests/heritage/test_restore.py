@@ -154,7 +154,10 @@ def test_losses_and_noise_together(tmp_path, tiny):
 
     assert np.isinf(doubt[mask]).all() and np.allclose(doubt[~mask], np.hypot(20 / 127.5, TYPICAL_DOUBT["jpeg"]))
     assert ready.seen.task.tolist() == [1, 0, 0, 0] and ready.seen.kind == 1
-    assert ready.seen.observed.numpy()[:, mask].max() == 0 and np.array_equal(ready.lost, mask)
+    # the first guess is harmonic: within what surrounds the loss
+    guess, around = ready.seen.observed.numpy()[:, mask], ready.seen.observed.numpy()[:, 19:33, 29:49]
+    assert guess.std() > 0 and guess.min() >= around.min() and guess.max() <= around.max()
+    assert np.array_equal(ready.lost, mask)
 
 
 def test_noise_is_estimated_in_grey_levels():
