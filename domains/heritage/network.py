@@ -51,7 +51,7 @@ def _unet(planes: int, channels, layers: int, attention: int) -> nn.Module:
         down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",) * attention,
         up_block_types=("AttnUpBlock2D",) * attention + ("UpBlock2D",) * plain,
         norm_num_groups=16,
-        attention_head_dim=min(32, channels[-1]),
+        attention_head_dim=min(32, channels[-attention]),
         num_class_embeds=len(KINDS),
     )
 
