@@ -37,7 +37,7 @@ def demo(
     out: Path = Path("demo"),
     model: str = "restorer",
     samples: int = 4,
-    steps: int = 10,
+    steps: int = 6,
     seed: int = 0,
     threads: int | None = None,
 ) -> Path:

@@ -32,7 +32,7 @@ def coins() -> Exhibit:
 
     from difusa.domains.heritage import damage
 
-    truth = _rgb(_smaller(data.coins(), (324, 256)))
+    truth = _rgb(data.coins()[:224, :256])  # one tile of the network
     rng = stream(1, 0)
     mask = damage.scratches(truth.shape[:2], rng, share=0.045, widest=2) | damage.losses(
         truth.shape[:2], rng, share=0.05
@@ -66,7 +66,7 @@ def page() -> Exhibit:
 
     from difusa.domains.heritage import damage
 
-    truth = _rgb(data.page()[:184, :384])
+    truth = _rgb(data.page()[:120, :384])
     rng = stream(1, 2)
     mask = damage.losses(truth.shape[:2], rng, share=0.06)
     return Exhibit(

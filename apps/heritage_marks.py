@@ -9,7 +9,7 @@ from difusa.apps import heritage_mask as masks
 from difusa.apps import jobs
 
 BRUSHES = {"brush": "freedraw", "rectangle": "rect", "polygon": "polygon"}
-CANVAS = 700  # least longest side of the canvas, px of the screen
+CANVAS = 600  # least longest side of the canvas, px of the screen
 TINT = "rgba(214, 64, 32, 0.6)"
 
 
