@@ -26,7 +26,10 @@ class Model:
     def load(self, device: str = "cpu"):
         """The network with its weights, in evaluation mode, in the fastest precision the device computes natively."""
         network = domain(self.meta["domain"]).models[self.meta["trains"]].network(self.meta["network"])
-        network.load_state_dict(load_tensors(self.folder / "model.safetensors"))
+        try:
+            network.load_state_dict(load_tensors(self.folder / "model.safetensors"))
+        except RuntimeError as error:
+            raise ValueError(f"{self.folder}: the weights are not of the network model.json describes ({error})") from error
         return quick(network.to(device).eval().requires_grad_(False), device)
 
 
