@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import difusa.apps
@@ -156,3 +157,28 @@ def test_a_cancelled_job_is_told(site, png, picture, hole, ended, tiny_restorer)
     assert "was cancelled" in texts(at.run())
     next(b for b in at.button if b.label == "Delete this job's files").click().run()
     assert jobs.find(id) is None
+
+
+def test_damage_is_searched_for_shown_and_restored(site, png, ended):
+    """A white scratch across a smooth picture is found; the mask that is shown is the one that is restored."""
+    from difusa.domains.models import find
+
+    try:
+        find("finder", domain="heritage")
+    except FileNotFoundError:
+        pytest.skip("no damage finder is shipped")
+    y, x = np.mgrid[:128, :128]
+    pixels = np.stack([90 + x / 4, 70 + y / 4, 60 + x / 8], axis=2).astype(np.uint8)
+    pixels[60:63, 10:118] = 250
+    at = uploaded(site, png, pixels)
+    at.button(key="search").click().run()
+    (id,) = at.session_state["searches"].values()
+    assert ended(id).state == "done", jobs.find(id).error
+    at.run()
+    assert not at.exception
+    assert "of the picture is marked as damaged" in texts(at)
+    at.slider(key="samples").set_value(2)
+    next(b for b in at.button if b.label == "Restore").click().run()
+    job = ended(named_job(at))
+    assert job.state == "done", job.error
+    assert job.request["arguments"]["mask"] == "drawn-mask.png" and not job.request["arguments"]["find_damage"]
