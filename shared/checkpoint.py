@@ -24,6 +24,9 @@ def write_atomic(path: Path, write) -> None:
         write(temporary)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
+        mask = os.umask(0)  # some writers make private files; the rest of the project expects the user's own default
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
