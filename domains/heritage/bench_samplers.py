@@ -12,6 +12,7 @@ import numpy as np
 
 from difusa.domains.heritage.cases import SIDE, Case, crops, make
 from difusa.domains.heritage.metrics import scores, token_distance, tokens
+from difusa.domains.heritage.posterior import Plan
 from difusa.shared.bench import Bench, shown, table
 
 # name in the table -> (sampler of the core, network evaluations at most, follows the flow from its noise)
@@ -49,7 +50,8 @@ def measure(bench: Bench, data: Path, n: int, tasks, quick: bool, model, device:
     chosen = {crop.name: crop for crop in crops(data, n)}
     bench.groups.update({name: crop.group for name, crop in chosen.items()})
     network = model.load(device)
-    bounds = {"sigma_min": model.meta.get("sigma_min", 0.02), "sigma_max": model.meta.get("sigma_max", 20.0)}
+    usual = Plan()
+    bounds = {k: model.meta.get(k, getattr(usual, k)) for k in ("sigma_min", "sigma_max")}
     flows: dict[tuple[str, str], np.ndarray] = {}
     for task in tasks or TASKS[: 1 if quick else None]:
         for name in QUICK_GRID if quick else GRID:
@@ -81,7 +83,7 @@ def _sample(network, cases: list[Case], sampler: str, budget: int, seed: int, de
     import torch
 
     from difusa.shared.batches import in_fixed_batches
-    from difusa.shared.samplers import SAMPLERS, last, schedule, start
+    from difusa.shared.samplers import SAMPLERS, last, schedule
     from difusa.shared.seeds import streams
     from difusa.shared.spaces import Euclidean
 
@@ -104,8 +106,9 @@ def _sample(network, cases: list[Case], sampler: str, budget: int, seed: int, de
     sigmas = schedule(sampler, budget, sigma_min, sigma_max).to(device)
     began = time.perf_counter()
     with torch.no_grad():
-        x = start(Euclidean(), observed, sigmas[0], rng)
-        x = last(SAMPLERS[sampler](denoise, Euclidean(), x, sigmas, rng=rng))
+        space = Euclidean()
+        x = space.nudge(observed, space.noise(observed, rng), sigmas[0])  # where the restore verb starts too
+        x = last(SAMPLERS[sampler](denoise, space, x, sigmas, rng=rng))
     seconds = (time.perf_counter() - began) / len(cases)
     return x.permute(0, 2, 3, 1).cpu().numpy(), seconds
 

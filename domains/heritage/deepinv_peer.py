@@ -108,7 +108,9 @@ def _run(folder: str, asked: str, answered: str, options: str) -> None:
             drawn, began = [], time.perf_counter()
             for k in range(o["samples"]):
                 noise = sample_stream(o["seed"], k).standard_normal(observed.shape[1:], dtype=np.float32)
-                drawn.append(process.sample(torch.from_numpy(noise)[None] * o["sigma_max"]))
+                drawn.append(
+                    process.sample(observed + torch.from_numpy(noise)[None] * o["sigma_max"])
+                )  # as the verb starts
             seconds = time.perf_counter() - began
             images = [levels(x[0].permute(1, 2, 0).numpy()) for x in (torch.stack(drawn).mean(0), drawn[0])]
             results |= {f"mean{i}": images[0], f"one{i}": images[1], f"seconds{i}": seconds}
