@@ -16,7 +16,7 @@ def train(
     *,
     data: Path | None = None,
     out: Path | None = None,
-    start: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
+    start: Annotated[str | None, tyro.conf.arg(name="from")] = None,
     minutes: float | None = None,
     steps: int | None = None,
     device: str | None = None,
@@ -29,7 +29,7 @@ def train(
         recipe: a TOML file, or the name of a recipe that ships (heritage: restorer, ddpm-course).
         data: folder of training data; default: the environment variable DIFUSA_DATA.
         out: run folder; default runs/<recipe>. Holds log.jsonl, tensorboard/, the state to resume from and model/.
-        start: weights to start from: a safetensors file or a folder (fine-tuning, or a prior the domain can adopt).
+        start: weights to start from: a safetensors file, a folder or hf:owner/name (fine-tuning, or a prior the domain can adopt).
         minutes: time budget; the state is saved and the model written when it is reached.
         steps: train to this step instead of the recipe's; the schedule of rates stays the recipe's.
         device: cpu or cuda; default: a GPU if there is one. Several: torchrun --nproc-per-node N -m difusa.apps.train.
@@ -63,7 +63,7 @@ def train(
     log = Log(folder, accelerator.is_main_process)
     if start is not None:
         fresh = start_from(start, network, model.adopt)
-        log.event("started_from", source=Path(start).name, fresh=fresh)
+        log.event("started_from", source=Path(str(start)).name, fresh=fresh)
     if plan.lora:
         network = with_low_rank(network, plan.lora)
     trainer = Trainer(plan, network, folder, accelerator, log)

@@ -8,10 +8,31 @@ from torch import nn
 from difusa.shared.checkpoint import load_folder
 from difusa.shared.training.recipe import Lora
 
+HUB = "hf:"  # marks weights of the Hugging Face hub: hf:owner/name
 
-def start_from(source: Path, network: nn.Module, adopt=None) -> list[str]:
-    """Loads `source` (file or folder of safetensors) into `network`; returns the parameters that stay fresh."""
-    state = load_folder(source)
+
+def place_of(source: str | Path) -> Path:
+    """The folder of `source`: as it is, or for hf:owner/name its safetensors files, downloaded once and kept in the hub's cache.
+
+    Raises FileNotFoundError when the hub cannot be reached and the cache has no copy.
+    """
+    if not str(source).startswith(HUB):
+        return Path(source)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    name = str(source).removeprefix(HUB)
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json"]))
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise FileNotFoundError(
+            f"{source}: not on the hub, or no connection and no copy in the cache ({error})"
+        ) from error
+
+
+def start_from(source: str | Path, network: nn.Module, adopt=None) -> list[str]:
+    """Loads `source` (file or folder of safetensors, or hf:owner/name) into `network`; returns the parameters that stay fresh."""
+    state = load_folder(place_of(source))
     own = network.state_dict()
     if state.keys() == own.keys() and all(state[k].shape == v.shape for k, v in own.items()):
         network.load_state_dict(state)

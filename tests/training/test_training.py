@@ -215,3 +215,20 @@ def test_a_broken_or_pickled_file_is_refused(tmp_path):
     for name in ("w.safetensors", "w.pt"):
         with pytest.raises(ValueError, match="safetensors"):
             load_tensors(tmp_path / name)
+
+
+def test_weights_of_the_hub_come_from_its_cache_when_offline(tmp_path):
+    """The hub's own cache layout with one small file; HF_HUB_OFFLINE keeps the library from the network."""
+    code = "from difusa.shared.training.start import place_of; print(sorted(p.name for p in place_of('hf:me/small').iterdir()))"
+    home = tmp_path / "models--me--small"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text("0" * 40)
+    snapshot = home / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").write_bytes(b"")
+    env = {**os.environ, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    found = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert found.stdout.strip() == "['model.safetensors']", found.stderr[-500:]
+    code = code.replace("me/small", "me/absent")
+    missing = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert "no copy in the cache" in missing.stderr
