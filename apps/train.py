@@ -29,7 +29,7 @@ def train(
         recipe: a TOML file, or the name of a recipe that ships (heritage: restorer, ddpm-course).
         data: folder of training data; default: the environment variable DIFUSA_DATA.
         out: run folder; default runs/<recipe>. Holds log.jsonl, tensorboard/, the state to resume from and model/.
-        start: weights to start from: a safetensors file, a folder or hf:owner/name (fine-tuning, or a prior the domain can adopt).
+        start: weights to start from: a safetensors file, a folder or hf:owner/name (to fine-tune, or a prior to adopt).
         minutes: time budget; the state is saved and the model written when it is reached.
         steps: train to this step instead of the recipe's; the schedule of rates stays the recipe's.
         device: cpu or cuda; default: a GPU if there is one. Several: torchrun --nproc-per-node N -m difusa.apps.train.

@@ -29,7 +29,9 @@ class Model:
         try:
             network.load_state_dict(load_tensors(self.folder / "model.safetensors"))
         except RuntimeError as error:
-            raise ValueError(f"{self.folder}: the weights are not of the network model.json describes ({error})") from error
+            raise ValueError(
+                f"{self.folder}: the weights are not of the network model.json describes ({error})"
+            ) from error
         return quick(network.to(device).eval().requires_grad_(False), device)
 
 

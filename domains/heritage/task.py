@@ -138,7 +138,13 @@ def _restore_file(source: Path, target: Path, marks: Path | None, wish: Wish, to
     picture = load(source)
     mask = load_mask(marks, picture) if marks else None
     if wish.find_damage:
-        mask = _found(picture, tools.device) | (False if mask is None else mask)
+        found = _found(picture, tools.device)
+        print(
+            f"{source}: {found.mean():.1%} found damaged; look at the mask in the bundle: eyes, lips and pen strokes "
+            "can be taken for damage",
+            file=sys.stderr,
+        )
+        mask = found if mask is None else found | mask
     tasks = parse_tasks(wish.task, mask is not None)
     if mask is not None and not mask.any():
         print(f"{source}: the mask is empty, nothing is damaged: pixels are written as they are", file=sys.stderr)
