@@ -14,6 +14,7 @@ def bench(
     *,
     data: Path | None = None,
     n: int | None = None,
+    minutes: float | None = None,
     quick: bool = False,
     resume: bool = True,
     tasks: str | None = None,
@@ -37,6 +38,7 @@ def bench(
     name: heritage (the restorer against its peers, task by task) or samplers (quality against network evaluations).
     data: the data folder; else the environment variable DIFUSA_DATA.
     n: crops; heritage 100, samplers 24.
+    minutes: for the restorer's rows of the heritage bench, dealt evenly to the tasks; rows then say how far they got.
     quick: a small version in under two minutes, written to NAME-quick.json.
     resume: keep rows and items that are already measured.
     tasks: comma-separated; all when left out.
@@ -76,13 +78,14 @@ def bench(
             "samples": samples or (2 if quick else 4),
             "batch": batch,
         }
-        page = measure(store, Path(folder), n, chosen, quick, model, device, wish, methods)
+        budget = float("inf") if minutes is None else 60 * minutes
+        page = measure(store, Path(folder), n, chosen, quick, model, device, wish, methods, budget)
         print(f"{store.file} and {page} after {time.perf_counter() - began:.0f} s")
         rows = [{k: v for k, v in row.items() if k != "items"} for row in store.rows]
         return run.write(report, bench=name, quick=quick, rows=rows)
 
 
-def _heritage(store, data, n, tasks, quick, model, device, wish, methods) -> Path:
+def _heritage(store, data, n, tasks, quick, model, device, wish, methods, budget) -> Path:
     from difusa.domains.heritage import bench, bench_page
     from difusa.domains.heritage.posterior import Plan
     from difusa.domains.models import find
@@ -99,14 +102,14 @@ def _heritage(store, data, n, tasks, quick, model, device, wish, methods) -> Pat
         bounds = {k: found.meta[k] for k in ("sigma_min", "sigma_max") if k in found.meta}
         plan = Plan(**wish, micro=1 if device == "cpu" else 8, **bounds)
         if "ours" in wanted:
-            bench.run_ours(setup, found, plan, device=device)
+            bench.run_ours(setup, found, plan, device=device, seconds=budget)
             bench_page.write(store)
         if "deepinv" in wanted and not quick:
             bench.run_deepinv(setup, found, plan, count=12)
     return bench_page.write(store)
 
 
-def _samplers(store, data, n, tasks, quick, model, device, wish, methods) -> Path:
+def _samplers(store, data, n, tasks, quick, model, device, wish, methods, budget) -> Path:
     from difusa.domains.heritage import bench_samplers
     from difusa.domains.models import find
 

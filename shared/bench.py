@@ -129,12 +129,14 @@ class Bench:
         model: str | None = None,
         settings: dict | None = None,
         note: str = "",
+        seconds: float = math.inf,
     ) -> dict:
         """The row of `method` on `task`: as stored if its key is the same, else scored and stored.
 
         score(chunk of items) gives one dict of figures an item, "seconds" among them. Items are passed `chunk` at a
         time.
-        model: sha256 of the weights. settings: whatever else changes the figures; part of the key.
+        model: sha256 of the weights. settings: whatever else changes the figures; part of the key. After `seconds` the row
+        is stored with the items it has (at least one chunk), marked partial, and a later run goes on with the others.
         """
         key = {
             "method": method,
@@ -146,13 +148,14 @@ class Bench:
         }
         key["items"] = hashlib.sha256("\n".join(items).encode()).hexdigest()[:12]
         code = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-        done = next((r for r in self.rows if r["key"] == code and "missing" not in r), None)
+        done = next((r for r in self.rows if r["key"] == code and not {"missing", "partial"} & set(r)), None)
         if done and self.resume:
             return done
         store = self.work / f"{self.file.stem}-{code}.jsonl"
         figures = _read_lines(store) if self.resume else {}
         left = [item for item in items if item not in figures]
         store.parent.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
         with peak_memory() as peak, open(store, "a" if figures else "w", encoding="utf-8") as file:
             for start in range(0, len(left), chunk):
                 part = left[start : start + chunk]
@@ -160,6 +163,9 @@ class Bench:
                     figures[item] = {k: round(float(v), 5) for k, v in values.items()}
                     file.write(json.dumps({"item": item, "figures": figures[item], "peak": round(peak[0])}) + "\n")
                 file.flush()
+                if time.monotonic() - began > seconds:
+                    break
+        asked, items = len(items), [item for item in items if item in figures]
         memory = max([round(peak[0]), *(v for v in _peaks(store))])
         result = {"method": method, "task": task, "key": code, "n": len(items), "seeds": list(seeds), "model": model}
         result |= {"settings": settings or {}, "note": note, "metrics": self.summary(figures, items)}
@@ -169,9 +175,11 @@ class Bench:
             "machine": machine(),
             "date": time.strftime("%Y-%m-%d"),
         }
+        result |= {"partial": f"{len(items)} of {asked} items"} if len(items) < asked else {}
         result["items"] = {item: figures[item] for item in items}
         self._store(result)
-        store.unlink()
+        if len(items) == asked:
+            store.unlink()
         return result
 
     def missing(self, method: str, task: str, cause: str) -> None:

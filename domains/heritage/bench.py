@@ -1,5 +1,6 @@
 """`difusa bench heritage`: the restorer and its peers on crops of held-out pictures, one row a method and task."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -122,16 +123,18 @@ def _tell(setup: Setup, method: str, task: str) -> None:
     print(f"{task:10} {method:26} n {row['n']:3}  {figures}", flush=True)
 
 
-def run_ours(setup: Setup, model, plan, *, device: str = "cpu") -> None:
+def run_ours(setup: Setup, model, plan, *, device: str = "cpu", seconds: float = math.inf) -> None:
     """Rows of the restorer: PSNR and SSIM of the mean of the samples, perceptual distance of one, coverage of the
-    interval.
+    interval. seconds: dealt evenly to the tasks; what a task has not reached when its share ends is left out.
     """
     from difusa.domains.heritage.calibration import load_calibration
 
     network, calibration = model.load(device), load_calibration(model.folder, model.sha256)
     fitted = {"factors": calibration.factors, "floor": calibration.floor}
-    for task in setup.tasks:
+    end = time.monotonic() + seconds
+    for number, task in enumerate(setup.tasks):
         verb = PROTOCOL[task][0]
+        share = (end - time.monotonic()) / (len(setup.tasks) - number)
 
         def answers(part, task=task, verb=verb):
             for item in part:
@@ -144,8 +147,9 @@ def run_ours(setup: Setup, model, plan, *, device: str = "cpu") -> None:
 
         settings = {"protocol": PROTOCOL[task][1], "plan": repr(plan), "device": device}
         settings |= {"interval": fitted["factors"].get(verb, "not calibrated"), "floor": fitted["floor"]}
+        items = setup.first(len(setup.cases))
         setup.bench.row(
-            OURS, task, setup.first(len(setup.cases)), answers, model=model.sha256, seeds=[plan.seed], settings=settings
+            OURS, task, items, answers, model=model.sha256, seeds=[plan.seed], settings=settings, seconds=share
         )
         _tell(setup, OURS, task)
 

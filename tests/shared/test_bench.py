@@ -134,6 +134,15 @@ def test_an_interrupted_row_goes_on_where_it_stopped(tmp_path):
     assert row["metrics"]["psnr"]["value"] == 2.5 and not list((tmp_path / "work").iterdir())
 
 
+def test_a_row_out_of_time_keeps_what_it_has_and_is_finished_later(tmp_path):
+    calls = []
+    row = bench(tmp_path).row("ours", "denoise", ITEMS, scorer(calls), chunk=2, seconds=0)
+    assert (row["n"], row["partial"], calls) == (2, "2 of 4 items", ["a", "bb"])
+    row = bench(tmp_path).row("ours", "denoise", ITEMS, scorer(calls))
+    assert row["n"] == 4 and "partial" not in row and calls == ITEMS
+    assert len(bench(tmp_path).rows) == 1
+
+
 def test_a_missing_row_says_why_and_gives_way_to_a_measured_one(tmp_path):
     store = bench(tmp_path)
     store.missing("peer", "denoise", "peer is not installed")
