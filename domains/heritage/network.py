@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from difusa.shared.denoisers import like_rows
+from difusa.shared.lowrank import LowRank
 from difusa.shared.precision import reduced
 
 TASKS = ("compression", "blur", "downsample", "colour")
@@ -60,15 +61,25 @@ class Restorer(nn.Module):
     """Conditional denoiser of RGB pictures in [-1, 1]; see the module's text.
 
     channels: width at each of the halvings (H, W must be multiples of `unit` = 2 ** (len(channels) - 1)); attention at the
-    coarsest levels.
+    coarsest levels. rank: with 0 one set of weights does everything; else the weights are a prior's, which is exact for
+    plain noise and is left so there, and a low-rank update restores everything else.
     """
 
-    def __init__(self, channels=(32, 64, 128, 192, 256), layers: int = 2, attention: int = 2, sigma_data: float = 0.5):
+    def __init__(
+        self,
+        channels=(32, 64, 128, 192, 256),
+        layers: int = 2,
+        attention: int = 2,
+        sigma_data: float = 0.5,
+        rank: int = 0,
+    ):
         super().__init__()
         self.sigma_data = sigma_data
         self.unit = 2 ** (len(channels) - 1)
         self.precision = torch.float32  # of the U-Net's convolutions when it is not trained; see shared/precision.py
         self.unet = _unet(3 + EXTRA, channels, layers, attention)
+        self.update = LowRank(self.unet, rank) if rank else None
+        self.unet.requires_grad_(not rank)
 
     def forward(
         self, x: Tensor, sigma: Tensor, *, observed: Tensor, doubt: Tensor, task: Tensor, kind: Tensor
@@ -90,8 +101,20 @@ class Restorer(nn.Module):
         seen = torch.cat([fused / total, observed * 2, log_level, log_doubt, planes.to(x)], dim=1)
         time = 250 * level.amax(dim=(1, 2, 3)).clamp(min=SIGMA_FLOOR).log()
         with reduced(self.precision, x.device):
-            out = self.unet(seen, time, class_labels=kind).sample
+            out = self._predict(seen, time, kind, ~(task.bool().any(1) | doubt.isinf().flatten(1).any(1)))
         return fused * (self.sigma_data / total) ** 2 + out * (level * self.sigma_data / total)
+
+    def _predict(self, seen: Tensor, time: Tensor, kind: Tensor, plain: Tensor) -> Tensor:
+        """The U-Net's output, of the prior's own weights for rows [B] that are `plain` noise.
+
+        A mixed batch is run whole by both, so that its size, and with it the last bits, never depend on its content.
+        """
+        if self.update is None or plain.all():
+            return self.unet(seen, time, class_labels=kind).sample
+        out = self.update.call(self.unet, seen, time, class_labels=kind).sample
+        if not plain.any():
+            return out
+        return torch.where(plain[:, None, None, None], self.unet(seen, time, class_labels=kind).sample, out)
 
     def weight(self, sigma: Tensor, *, doubt: Tensor, **_) -> Tensor:
         """Loss weight a pixel [B, 1, H, W]: the network's own error counts equally at every level, exact pixels not at all."""
@@ -117,6 +140,16 @@ def adopt(prior: dict[str, Tensor], network: Restorer) -> list[str]:
     planes[:, : seen.shape[1]] = seen
     network.unet.load_state_dict({**prior, "conv_in.weight": planes})
     return []
+
+
+def condensed(prior: Restorer, tuned: Restorer, rank: int) -> Restorer:
+    """One network out of two: the prior for plain noise, and what training changed as an update of this rank."""
+    channels = prior.unet.config.block_out_channels
+    attention = sum(kind.startswith("Attn") for kind in prior.unet.config.down_block_types)
+    network = Restorer(channels, prior.unet.config.layers_per_block, attention, prior.sigma_data, rank)
+    network.unet.load_state_dict(prior.unet.state_dict())
+    network.update.fit(dict(prior.unet.named_parameters()), dict(tuned.unet.named_parameters()))
+    return network
 
 
 class Prior(nn.Module):
