@@ -21,7 +21,7 @@ def bench(
     methods: str = "ours,peers,deepinv",
     out: Path = Path("docs/results"),
     samples: int | None = None,
-    steps: int = 10,
+    steps: int = 3,
     sampler: str = "dpmpp_2m",
     seed: int = 0,
     model: str = "restorer",

@@ -37,7 +37,7 @@ def demo(
     out: Path = Path("demo"),
     model: str = "restorer",
     samples: int = 4,
-    steps: int = 6,
+    steps: int = 3,
     seed: int = 0,
     threads: int | None = None,
 ) -> Path:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-SMALL = 50_000  # numbers; smaller parameters get a full update
+SMALL = 20_000  # numbers; smaller parameters get a full update
 
 
 class LowRank(nn.Module):

@@ -14,7 +14,7 @@ from torch import Tensor
 LEVEL = 0.9
 FLOOR = 0.01  # on the [-1, 1] scale: a spread of nothing is never believed
 GUESS = 2.5  # factor without calibration, and the report says so
-COUNTS = (1, 2, 4, 8)  # numbers of samples for which a factor is fitted
+COUNTS = (2, 4)  # numbers of samples for which a factor is fitted
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def calibrate(
     task: str | None = None,
     crops: int = 24,
     size: int = 128,
-    steps: int = 10,
+    steps: int = 3,
     device: str = "cpu",
     threads: int | None = None,
 ) -> dict:

@@ -6,7 +6,7 @@ heritage/manuscripts512, heritage/aged_paper512. A folder of the user's own pict
 
 import csv
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +86,13 @@ class Options:
     unlabelled: float = 0.2  # share of examples whose kind is hidden, for classifier-free guidance
     damage: bool = True  # False: undamaged pictures only, for a prior
     real_damage: float = 0.25  # share of the masks taken from real damage, when the data folder has it
+    shares: dict = field(default_factory=dict)  # of the kinds of damage, in place of those in damage.SHARES
+
+    def __post_init__(self):
+        from difusa.domains.heritage.damage import SHARES
+
+        if unknown := [k for k in self.shares if k not in SHARES]:
+            raise ValueError(f"examples.shares: {unknown[0]!r} is none of {', '.join(SHARES)}")
 
 
 class Examples:
@@ -107,13 +114,15 @@ class Examples:
         self.pixels: dict[Path, np.ndarray] = {}
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
-        from difusa.domains.heritage.damage import observe
+        from difusa.domains.heritage.damage import SHARES, observe
 
         rng = stream(self.seed, number)
         kind = self.kinds[min(int(np.searchsorted(self.edges, rng.random())), len(self.kinds) - 1)]
         item = self.groups[kind][rng.integers(len(self.groups[kind]))]
         clean = self._crop(self._picture(item), kind, rng).astype(np.float32) / 127.5 - 1
-        example = observe(clean, rng, data=self.data, real=self.options.real_damage) if self.options.damage else {}
+        o, example = self.options, {}
+        if o.damage:
+            example = observe(clean, rng, self.data, o.real_damage, {**SHARES, **o.shares})
         label = "unknown" if rng.random() < self.options.unlabelled else kind
         return {
             "clean": np.ascontiguousarray(clean.transpose(2, 0, 1)),

@@ -23,6 +23,18 @@ TYPICAL_DOUBT = {
 }
 
 
+# how often each kind of damage is drawn in training; a recipe can change them
+SHARES = {
+    "loss": 0.45,
+    "noise": 0.18,
+    "jpeg": 0.10,
+    "halftone": 0.03,
+    "blur": 0.08,
+    "reduction": 0.11,
+    "colour": 0.05,
+}
+
+
 def jpeg_doubt(quality: float) -> float:
     """Usual error of JPEG at this quality (1 to 100), standard deviation on the [-1, 1] scale."""
     return 0.29 / float(np.sqrt(quality))
@@ -160,41 +172,53 @@ def lost(shape: tuple[int, int], rng) -> np.ndarray:
     return border(shape, rng)
 
 
-def observe(clean: np.ndarray, rng, data: Path | None = None, real: float = 0.0) -> dict[str, np.ndarray]:
-    """A random damage of `clean` [H, W, 3], as the restorer sees it: observed [3, H, W], doubt [1, H, W], task [4]."""
-    shape, task, doubt = clean.shape[:2], np.zeros(len(TASKS), np.float32), 0.0
-    draw, seen = rng.random(), clean
-    if draw < 0.45:
-        pass
-    elif draw < 0.63:
-        doubt = float(np.exp(rng.uniform(np.log(0.02), np.log(0.5))))
-        seen = add_noise(clean, rng, doubt)
-    elif draw < 0.73:
-        quality = int(rng.integers(8, 70))
-        seen, doubt, task[0] = jpeg(clean, quality), jpeg_doubt(quality), 1
-    elif draw < 0.76:
-        seen, doubt, task[0] = halftone(clean, rng), 0.3, 1
-    elif draw < 0.84:
-        line = rng.random() < 0.6
-        kernel = (
-            motion_kernel(rng.uniform(3, 13), rng.uniform(0, np.pi)) if line else gaussian_kernel(rng.uniform(0.7, 2.5))
-        )
-        seen, doubt, task[1] = blur(clean, kernel), TYPICAL_DOUBT["deblur"], 1
-    elif draw < 0.95:
-        factor = 2 if rng.random() < 0.55 else 4
-        seen, doubt, task[2] = enlarge(reduce(clean, factor), shape), TYPICAL_DOUBT[f"sr{factor}"], 1
-    else:
-        seen, doubt, task[3] = age(clean, rng), TYPICAL_DOUBT["colour"], 1
-    if task.any() and rng.random() < 0.3:  # mixtures: a compressed, blurred or faded picture that is noisy too
-        noise = float(np.exp(rng.uniform(np.log(0.02), np.log(0.2))))
-        seen, doubt = add_noise(seen, rng, noise), np.hypot(doubt, noise)
-    level = np.full(shape, doubt, np.float32)
-    if draw < 0.45 or rng.random() < 0.2:
+def observe(
+    clean: np.ndarray, rng, data: Path | None = None, real: float = 0.0, shares: dict[str, float] = SHARES
+) -> dict[str, np.ndarray]:
+    """A random damage of `clean` [H, W, 3], as the restorer sees it: observed [3, H, W], doubt [1, H, W], task [4].
+
+    shares: how often each kind of damage is drawn (see SHARES); "loss" means losses alone, and a fifth of the others have some.
+    """
+    names, weights = list(shares), np.cumsum(list(shares.values()))
+    kind = names[int(np.searchsorted(weights / weights[-1], rng.random(), side="right"))]
+    seen, doubt, plane = _damaged(kind, clean, rng)
+    task = np.zeros(len(TASKS), np.float32)
+    if plane is not None:
+        task[TASKS.index(plane)] = 1
+        if rng.random() < 0.3:  # mixtures: a compressed, blurred or faded picture that is noisy too
+            noise = float(np.exp(rng.uniform(np.log(0.02), np.log(0.2))))
+            seen, doubt = add_noise(seen, rng, noise), float(np.hypot(doubt, noise))
+    level = np.full(clean.shape[:2], doubt, np.float32)
+    if kind == "loss" or rng.random() < 0.2:
         mask = _real_mask(clean, rng, data) if data is not None and rng.random() < real else None
-        mask = lost(shape, rng) if mask is None else mask
+        mask = lost(clean.shape[:2], rng) if mask is None else mask
         level[mask] = np.inf
         seen = first_guess(seen.astype(np.float32), mask)
     return {"observed": np.ascontiguousarray(seen.transpose(2, 0, 1), np.float32), "doubt": level[None], "task": task}
+
+
+def _damaged(kind: str, clean: np.ndarray, rng) -> tuple[np.ndarray, float, str | None]:
+    """The picture after one kind of damage, the doubt it leaves, and the task plane that tells of it."""
+    if kind == "loss":
+        return clean, 0.0, None
+    if kind == "noise":
+        sigma = float(np.exp(rng.uniform(np.log(0.02), np.log(0.5))))
+        return add_noise(clean, rng, sigma), sigma, None
+    if kind == "jpeg":
+        quality = int(rng.integers(8, 70))
+        return jpeg(clean, quality), jpeg_doubt(quality), "compression"
+    if kind == "halftone":
+        return halftone(clean, rng), 0.3, "compression"
+    if kind == "blur":
+        if rng.random() < 0.6:
+            kernel = motion_kernel(rng.uniform(3, 13), rng.uniform(0, np.pi))
+        else:
+            kernel = gaussian_kernel(rng.uniform(0.7, 2.5))
+        return blur(clean, kernel), TYPICAL_DOUBT["deblur"], "blur"
+    if kind == "reduction":
+        factor = 2 if rng.random() < 0.55 else 4
+        return enlarge(reduce(clean, factor), clean.shape[:2]), TYPICAL_DOUBT[f"sr{factor}"], "downsample"
+    return age(clean, rng), TYPICAL_DOUBT["colour"], "colour"
 
 
 def _real_mask(clean: np.ndarray, rng, data: Path) -> np.ndarray | None:

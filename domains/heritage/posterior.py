@@ -29,7 +29,7 @@ class Plan:
     """
 
     samples: int = 4
-    steps: int = 10
+    steps: int = 3
     sampler: str = "dpmpp_2m"
     seed: int = 0
     guidance: float = 1.0

@@ -26,7 +26,7 @@ def restore(
     noise: float | None = None,
     border: int = 64,
     kind: str = "unknown",
-    steps: int = 10,
+    steps: int = 3,
     seed: int = 0,
     sampler: str = "dpmpp_2m",
     guidance: float = 1.0,
