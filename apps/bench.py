@@ -45,7 +45,7 @@ def bench(
     methods: of the heritage bench, comma-separated from ours, peers, deepinv.
     out: where the results go.
     samples: versions a picture; 4, with --quick 2.
-    steps: network evaluations a sample, at most (heritage).
+    steps: network evaluations a sample, at most (heritage); as the restore verb when left out.
     sampler: one of the core's samplers (heritage).
     seed: of the samples.
     model: shipped model or a folder written by `difusa train`.
@@ -72,12 +72,11 @@ def bench(
     with Run(f"bench {name}", seed=seed, device=device) as run:
         measure = {"heritage": _heritage, "samplers": _samplers}[name]
         wish = {
-            "steps": steps,
             "sampler": sampler,
             "seed": seed,
             "samples": samples or (2 if quick else 4),
             "batch": batch,
-        }
+        } | ({} if steps is None else {"steps": steps})
         budget = float("inf") if minutes is None else 60 * minutes
         page = measure(store, Path(folder), n, chosen, quick, model, device, wish, methods, budget)
         print(f"{store.file} and {page} after {time.perf_counter() - began:.0f} s")
