@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 NAMES = ("heritage", "samplers")
-QUICK_CROPS = {"heritage": 4, "samplers": 6}
+QUICK_CROPS = {"heritage": 6, "samplers": 6}
 FULL_CROPS = {"heritage": 100, "samplers": 24}
 
 
@@ -21,7 +21,7 @@ def bench(
     methods: str = "ours,peers,deepinv",
     out: Path = Path("docs/results"),
     samples: int | None = None,
-    steps: int = 3,
+    steps: int | None = None,
     sampler: str = "dpmpp_2m",
     seed: int = 0,
     model: str = "restorer",
