@@ -106,7 +106,7 @@ def held_out(data, task: str, *, count: int, size: int):
         told = case.condition()
         clean = torch.from_numpy(case.truth.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[middle].contiguous()
         observed, doubt = (torch.from_numpy(told[k])[middle].contiguous() for k in ("observed", "doubt"))
-        yield clean, Observation(observed, doubt, torch.from_numpy(told["task"]), int(told["kind"]))
+        yield clean, Observation(observed, doubt, torch.from_numpy(told["task"]), int(told["kind"]), told["factor"])
 
 
 def calibrate(

@@ -74,8 +74,8 @@ class Case:
         return self.mask
 
     def condition(self) -> dict[str, np.ndarray]:
-        """observed [3, H, W] in [-1, 1], doubt [1, H, W], task [4], kind: what the restorer is told when the user says
-        the task.
+        """observed [3, H, W] in [-1, 1], doubt [1, H, W], task [4], kind, factor: what the restorer is told when the
+        user says the task.
         """
         observed = self.damaged.astype(np.float32) / 127.5 - 1
         doubt = np.full(self.truth.shape[:2], damage.TYPICAL_DOUBT[self.verb_task], np.float32)
@@ -85,11 +85,14 @@ class Case:
             observed = first_guess(observed, self.mask)
         elif self.task != "denoise":
             planes[{"jpeg": 0, "deblur": 1, "sr2": 2, "sr4": 2, "colour": 3}[self.task]] = 1
+        if self.low is not None:
+            observed = damage.with_means(observed, self.low.astype(np.float32) / 127.5 - 1)
         return {
             "observed": np.ascontiguousarray(observed.transpose(2, 0, 1)),
             "doubt": doubt[None],
             "task": planes,
             "kind": np.int64(KINDS.index(self.crop.item.kind)),
+            "factor": 1 if self.low is None else SIDE // self.low.shape[0],
         }
 
 

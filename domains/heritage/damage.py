@@ -147,6 +147,13 @@ def enlarge(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
 
 
+def with_means(picture: np.ndarray, small: np.ndarray) -> np.ndarray:
+    """`picture` moved so that each of its cells has the mean that `small` has there, as it would had it been reduced to it."""
+    factor = picture.shape[0] // small.shape[0]
+    gap = small - reduce(picture, factor)
+    return picture + np.repeat(np.repeat(gap, factor, axis=0), factor, axis=1)
+
+
 def age(picture: np.ndarray, rng) -> np.ndarray:
     """Yellowed varnish (blue absorbed most) or faded dyes (contrast lost, one layer more than the others)."""
     light = ((picture + 1) / 2).clip(0, 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from difusa.domains.heritage.damage import TYPICAL_DOUBT, enlarge
+from difusa.domains.heritage.damage import TYPICAL_DOUBT, enlarge, with_means
 from difusa.domains.heritage.data import INVERSE_TURN, Picture, decode, encode, load, turn
 from difusa.domains.heritage.fill import first_guess
 from difusa.domains.heritage.network import KINDS, TASKS
@@ -99,8 +99,12 @@ def prepare(
     guess = first_guess(clean.numpy().transpose(1, 2, 0), torch.isinf(doubt[0]).numpy())
     observed = torch.from_numpy(np.ascontiguousarray(guess.transpose(2, 0, 1)))
     task = torch.tensor([float(any(PLANE.get(t) == plane for t in tasks)) for plane in TASKS])
+    exact = factor if tasks in (("sr2",), ("sr4",)) else 1  # with noise or losses the cells' means are not known
     return Prepared(
-        picture, Observation(observed, doubt, task, KINDS.index(kind)), lost, noise if "denoise" in tasks else None
+        picture,
+        Observation(observed, doubt, task, KINDS.index(kind), exact),
+        lost,
+        noise if "denoise" in tasks else None,
     )
 
 
@@ -115,8 +119,9 @@ def estimated_noise(pixels: np.ndarray) -> float:
 
 def _enlarged(picture: Picture, clean: np.ndarray, lost: np.ndarray, factor: int):
     shape = (lost.shape[0] * factor, lost.shape[1] * factor)
+    small = clean.transpose(1, 2, 0)
     big = torch.from_numpy(
-        np.ascontiguousarray(enlarge(clean.transpose(1, 2, 0), shape).clip(-1, 1).transpose(2, 0, 1))
+        np.ascontiguousarray(with_means(enlarge(small, shape), small).clip(-1, 1).transpose(2, 0, 1))
     )
     pixels = decode(big, picture.pixels.dtype, picture.pixels.ndim == 2)
     alpha = picture.alpha

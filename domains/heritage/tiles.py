@@ -91,13 +91,15 @@ class Observation:
     """What is known of a picture (the network's condition).
 
     observed [3, H, W] in [-1, 1], in losses a first guess; doubt [1, H, W]: standard error on that scale, 0 exact, infinity lost;
-    task [4] multi-hot of `network.TASKS`; kind: index of `network.KINDS`.
+    task [4] multi-hot of `network.TASKS`; kind: index of `network.KINDS`. factor: above 1, the picture was reduced so many
+    times from what is sought, exactly: each cell of `observed` has the mean that the answer must have.
     """
 
     observed: Tensor
     doubt: Tensor
     task: Tensor
     kind: int
+    factor: int = 1
 
     def crop(self, box: Box, unit: int = CELL) -> "Observation":
         """The part in `box`, continued by reflection to multiples of `unit`."""
@@ -105,7 +107,7 @@ class Observation:
         sizes = [math.ceil(n / unit) * unit for n in doubt.shape[1:]]
         rows, columns = (torch.from_numpy(reflected(n, s)) for n, s in zip(doubt.shape[1:], sizes, strict=True))
         observed, doubt = (a[:, rows][:, :, columns] for a in (observed, doubt))
-        return Observation(observed.contiguous(), doubt.contiguous(), self.task, self.kind)
+        return Observation(observed.contiguous(), doubt.contiguous(), self.task, self.kind, self.factor)
 
 
 @audited
