@@ -134,7 +134,7 @@ def calibrate(
 
     Returns the file's content. Raises ValueError without data.
     """
-    from difusa.domains.heritage.observation import VERB_TASKS, parse_tasks
+    from difusa.domains.heritage.observation import VERB_TASKS
     from difusa.domains.heritage.posterior import Plan
     from difusa.domains.models import find
     from difusa.shared.checkpoint import write_json
@@ -143,6 +143,9 @@ def calibrate(
     data = data or os.environ.get("DIFUSA_DATA")
     if not data:
         raise ValueError("calibration needs held-out pictures: give --data FOLDER or set DIFUSA_DATA")
+    names = [t.strip() for t in task.split(",")] if task else VERB_TASKS
+    if unknown := [t for t in names if t not in VERB_TASKS]:
+        raise ValueError(f"--task {unknown[0]}: there are {', '.join(VERB_TASKS)}")
     set_threads(threads)
     found = find(model, domain="heritage")
     network, plan = found.load(device), Plan(steps=steps)
@@ -157,7 +160,7 @@ def calibrate(
     )
     told = {"level": LEVEL, "floor": FLOOR, "model": found.sha256, "crops": crops, "size": size, "plan": repr(plan)}
     told["factors"] = kept
-    for name in parse_tasks(task, has_mask=True) if task else VERB_TASKS:
+    for name in names:
         factors = fit(network, held_out(data, name, count=crops, size=size), plan, device=device)
         told["factors"][name] = {str(n): round(f, 4) for n, f in factors.items()}
         write_json(path, told)
