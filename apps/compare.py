@@ -31,7 +31,7 @@ def compare(
     """
     from difusa.apps.train import data_folder
     from difusa.domains import domain, models
-    from difusa.shared.checkpoint import write_json
+    from difusa.shared.files import write_json
     from difusa.shared.training import heldout
     from difusa.shared.training.objective import wrap
     from difusa.shared.training.recipe import Objective, parse

@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from difusa.domains import NAMES, domain
-from difusa.shared.checkpoint import load_tensors, save_tensors, sha256, write_json
+from difusa.shared.checkpoint import load_tensors, save_tensors
+from difusa.shared.files import sha256, write_json
 from difusa.shared.precision import quick
 
 

@@ -19,22 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from difusa.shared.files import write_text
 from difusa.shared.metrics import interval, paired
-
-
-def write_json(path: Path, value) -> None:
-    """`value` as JSON at `path`: first beside it, then renamed, so that a reader never sees half a file."""
-    write_text(path, json.dumps(value, indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".tmp")
-    with open(beside, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
 
 
 def machine() -> dict:

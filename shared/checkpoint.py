@@ -1,8 +1,5 @@
-"""Files of weights and training states: safetensors and JSON only, written whole or not at all."""
+"""Files of weights and training states: safetensors only, packed where asked."""
 
-import hashlib
-import json
-import os
 from pathlib import Path
 
 import torch
@@ -10,38 +7,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from difusa.shared.files import write_atomic
+
 EIGHT, FOUR = "int8:", "int4:"  # mark the codes of a packed tensor; its plain name then holds the scales
 LARGE = 30_000  # numbers from which a tensor is packed to 4 bits; smaller ones keep 8
 GROUP = 32  # neighbouring numbers that share a 4-bit scale
-
-
-def write_atomic(path: Path, write) -> None:
-    """write(temporary path), flushed to disk, then renamed to `path`: a crash leaves the old file or the new one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        mask = os.umask(0)  # some writers make private files; the rest of the project expects the user's own default
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value) -> None:
-    """`value` as readable JSON, atomically."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
-    write_atomic(path, lambda p: p.write_text(text, encoding="utf-8"))
-
-
-def sha256(path: Path) -> str:
-    """Fingerprint of a file, hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], packed: bool = False) -> None:

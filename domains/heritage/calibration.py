@@ -137,7 +137,7 @@ def calibrate(
     from difusa.domains.heritage.observation import VERB_TASKS
     from difusa.domains.heritage.posterior import Plan
     from difusa.domains.models import find
-    from difusa.shared.checkpoint import write_json
+    from difusa.shared.files import write_json
     from difusa.shared.run import set_threads
 
     data = data or os.environ.get("DIFUSA_DATA")

@@ -52,7 +52,7 @@ def find_damage(
     Raises ValueError for a wrong threshold, scale or grow, a model that finds no damage, and whatever `load` refuses.
     """
     from difusa.domains.heritage.data import encode, load
-    from difusa.shared.checkpoint import write_atomic
+    from difusa.shared.files import write_atomic
 
     if grow < 0:
         raise ValueError(f"--grow {grow} must not be negative; a higher --threshold narrows the mask")

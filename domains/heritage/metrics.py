@@ -87,7 +87,7 @@ def evaluate(
     metrics, pictures without a partner and sizes that differ.
     """
     from difusa.domains.heritage import faces
-    from difusa.shared.bench import write_json
+    from difusa.shared.files import write_json
 
     wanted = [m.strip() for m in metrics.split(",") if m.strip()]
     if unknown := [m for m in wanted if m not in METRICS]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from difusa.shared.checkpoint import write_atomic, write_json
+from difusa.shared.files import write_atomic, write_json
 from difusa.shared.run import Run
 
 SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")

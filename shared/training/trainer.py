@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from difusa.shared.checkpoint import load_tensors, save_tensors, write_json
+from difusa.shared.checkpoint import load_tensors, save_tensors
+from difusa.shared.files import write_json
 from difusa.shared.training.examples import Noised, Numbers, loader
 from difusa.shared.training.objective import losses, wrap
 from difusa.shared.training.recipe import Optimiser, Recipe

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from difusa.shared.checkpoint import write_atomic, write_json
+from difusa.shared.files import write_atomic, write_json
 from difusa.shared.training import heldout
 from difusa.shared.training.objective import losses, wrap
 

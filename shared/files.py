@@ -1,0 +1,39 @@
+"""Files written whole or not at all, and their fingerprints."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+
+def write_atomic(path: Path, write) -> None:
+    """write(temporary path), flushed to disk, then renamed to `path`: a crash leaves the old file or the new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        mask = os.umask(0)  # some writers make private files; the rest of the project expects the user's own default
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`text` as UTF-8, atomically."""
+    write_atomic(path, lambda p: p.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, value) -> None:
+    """`value` as readable JSON, atomically."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """Fingerprint of a file, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
