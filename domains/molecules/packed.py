@@ -1,0 +1,139 @@
+"""Many molecules in flat arrays: one compressed file that needs numpy alone."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from difusa.domains.molecules.molecule import Molecule
+from difusa.shared.files import write_atomic
+
+SPLITS = ("train", "calibrate", "test")
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Packed:
+    """M molecules of A atoms in all.
+
+    numbers [A] uint8; positions_milliangstrom [A, 3] int32; charges [A] int8; offsets [M + 1] int64 into the atoms; bonds
+    [B, 3] uint16 rows (i, j, order) inside the molecule, i < j; bond_offsets [M + 1]; smiles [M] canonical, without stereo;
+    index [M] row in the source; split [M] uint8, a place in SPLITS; properties [M, P] float32, named by property_names.
+    """
+
+    numbers: np.ndarray
+    positions_milliangstrom: np.ndarray
+    charges: np.ndarray
+    offsets: np.ndarray
+    bonds: np.ndarray
+    bond_offsets: np.ndarray
+    smiles: np.ndarray
+    index: np.ndarray
+    split: np.ndarray
+    properties: np.ndarray
+    property_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Packed":
+        """Reads what `save` wrote. Raises ValueError naming the file if it is something else or cut off."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {f.name: file[f.name] for f in fields(cls)}
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # zipfile, zlib and numpy raise many types for a broken file
+            raise ValueError(
+                f"{path} is no file of packed molecules ({error}); delete it to have it built anew"
+            ) from error
+        arrays["property_names"] = tuple(arrays["property_names"].tolist())
+        return cls(**arrays)
+
+    def save(self, path: Path | str) -> None:
+        """Writes the arrays as one compressed npz, whole or not at all."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays["property_names"] = np.array(self.property_names, np.str_)
+
+        def write(temporary):
+            with open(temporary, "wb") as file:  # given a name, numpy would append .npz to it
+                np.savez_compressed(file, **arrays)
+
+        write_atomic(Path(path), write)
+
+    def molecule(self, i: int) -> Molecule:
+        """Molecule i; tags hold its row in the source and its properties."""
+        if not 0 <= i < len(self):
+            raise IndexError(f"molecule {i} of {len(self)}")
+        atoms = slice(self.offsets[i], self.offsets[i + 1])
+        bonds = slice(self.bond_offsets[i], self.bond_offsets[i + 1])
+        values = dict(zip(self.property_names, self.properties[i].tolist()))
+        return Molecule(
+            self.numbers[atoms],
+            self.positions_milliangstrom[atoms] / 1000.0,
+            self.charges[atoms],
+            self.bonds[bonds].astype(np.int32),
+            str(self.smiles[i]),
+            {"index": int(self.index[i]), **values},
+        )
+
+    def rows(self, split: str) -> np.ndarray:
+        """The molecules of a split, in the order of the file. Raises ValueError for an unknown name."""
+        if split not in SPLITS:
+            raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
+        return np.flatnonzero(self.split == SPLITS.index(split))
+
+
+def pack(molecules: list[Molecule], index, split, properties, property_names) -> Packed:
+    """Molecules as one Packed; index, split and properties as there."""
+    sizes = [len(m) for m in molecules]
+    bonds = [len(m.bonds) for m in molecules]
+
+    def join(name, dtype, *tail):
+        rows = [np.asarray(getattr(m, name)) for m in molecules]
+        return np.concatenate(rows).astype(dtype) if rows else np.zeros((0, *tail), dtype)
+
+    positions = np.rint(join("positions", float, 3) * 1000).astype(np.int32)
+    return Packed(
+        join("numbers", np.uint8),
+        positions,
+        join("charges", np.int8),
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        join("bonds", np.uint16, 3),
+        np.concatenate([[0], np.cumsum(bonds)]).astype(np.int64),
+        np.array([m.smiles for m in molecules], np.str_),
+        np.asarray(index, np.int64),
+        np.asarray(split, np.uint8),
+        np.asarray(properties, np.float32).reshape(len(molecules), len(property_names)),
+        tuple(property_names),
+    )
+
+
+def sizes(packed: Packed, rows: np.ndarray | None = None) -> dict[tuple[int, int], int]:
+    """(heavy atoms, hydrogens) -> count, among `rows` (all by default), sorted."""
+    hydrogens = np.add.reduceat(packed.numbers == 1, packed.offsets[:-1], dtype=np.int64)
+    total = np.diff(packed.offsets)
+    chosen = np.arange(len(packed)) if rows is None else rows
+    pairs = zip((total - hydrogens)[chosen].tolist(), hydrogens[chosen].tolist())
+    return dict(sorted(Counter(pairs).items()))
+
+
+def cached(name: str) -> Path:
+    """Where this user's prepared copy of a data set lies."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "difusa" / f"{name}-{VERSION}.npz"
+
+
+def load_or_build(name: str, data: Path | str | None, build: Callable[[], Packed]) -> Packed:
+    """The prepared set from data/molecules (data: by default DIFUSA_DATA), else from the cache, else built into the cache."""
+    root = data or os.environ.get("DIFUSA_DATA")
+    given = Path(root) / "molecules" / f"{name}.npz" if root else None
+    if given and given.exists():
+        return Packed.load(given)
+    if not (path := cached(name)).exists():
+        build().save(path)
+    return Packed.load(path)
