@@ -1,8 +1,8 @@
 """Elements, bond orders and charges that the models know, in the order of their classes."""
 
-ELEMENTS = {  # model -> atomic numbers; a class is a place in the list. Hydrogen first: heavy atoms are the rest
-    "qm9": (1, 6, 7, 8, 9),
-    "drugs": (1, 6, 7, 8, 9, 15, 16, 17, 35),
+ELEMENTS = {  # model -> atomic numbers; a class is a place in the list. Hydrogen last: a skeleton has the classes before it
+    "qm9": (6, 7, 8, 9, 1),
+    "drugs": (6, 7, 8, 9, 15, 16, 17, 35, 1),
 }
 SYMBOLS = {1: "H", 6: "C", 7: "N", 8: "O", 9: "F", 15: "P", 16: "S", 17: "Cl", 35: "Br", 53: "I"}
 CHARGES = (-1, 0, 1)  # formal charges, class by class

@@ -27,7 +27,10 @@ class Molecule:
 
 @dataclass(frozen=True)
 class Skeleton:
-    """The heavy atoms: numbers [h] uint8, positions [h, 3] angstrom, charges [h] int8, hydrogens [h] uint8 on each, bonds [m, 3]."""
+    """The heavy atoms: numbers [h] uint8, positions [h, 3] angstrom, charges [h] int8, bonds [m, 3] int32.
+
+    hydrogens [h] uint8: how many each carries.
+    """
 
     numbers: np.ndarray
     positions: np.ndarray
