@@ -129,6 +129,29 @@ class Torus:
         return self.nudge(a, self.diff(a, b), w)
 
 
+@dataclass(frozen=True)
+class Held:
+    """A space in which only part of a state may move; the rest stays as it is, to the bit.
+
+    free: 1 where a state moves, 0 where it is held; a tensor that broadcasts to the state.
+    """
+
+    space: Space
+    free: Tensor
+
+    def noise(self, like: Tensor, rng: Streams) -> Tensor:
+        return self.space.noise(like, rng) * self.free
+
+    def diff(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.space.diff(a, b) * self.free
+
+    def nudge(self, x: Tensor, v: Tensor, by=1.0) -> Tensor:
+        return torch.where(self.free.expand_as(x) > 0, self.space.nudge(x, v * self.free, by), x)
+
+    def blend(self, a: Tensor, b: Tensor, w) -> Tensor:
+        return self.nudge(a, self.diff(a, b), w)
+
+
 class Product:
     """Named fields, each in its own space: Product(coords=Centred(), cell=Euclidean())."""
 

@@ -1,0 +1,215 @@
+"""Drawing molecules: first the skeletons of heavy atoms, then the places of their hydrogens."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from difusa.domains.molecules.chemistry import CHARGES
+from difusa.domains.molecules.molecule import Skeleton
+from difusa.domains.molecules.network import BONDS, CATEGORIES, ONEHOT, pairs_of
+from difusa.shared.samplers import SAMPLERS, Tempered, last, schedule, start
+from difusa.shared.seeds import streams
+from difusa.shared.spaces import Centred, Euclidean, Held, Product, State
+
+ROWS = 288  # atoms a network run: samples of one size are run ROWS // size at a time, whatever --batch says
+HYDROGEN_SHARE = 5  # one evaluation in so many goes to the hydrogens
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How molecules are drawn; its repr is the audit record.
+
+    steps: network evaluations a molecule at most, both stages and guidance counted; levels in units of the network's
+    coordinates (2 angstrom); temperature: factor of the noise (1 samples the model).
+    """
+
+    steps: int = 50
+    sampler: str = "ddpm"
+    seed: int = 0
+    guidance: float = 1.0
+    temperature: float = 1.0
+    sigma_min: float = 0.02
+    sigma_max: float = 10.0
+    hydrogen_sigma_max: float = 1.0
+
+    def __post_init__(self):
+        if self.steps < 4:
+            raise ValueError(f"--steps {self.steps}: at least 4, three for the skeleton and one for the hydrogens")
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"--sampler {self.sampler}: there are {', '.join(SAMPLERS)}")
+        if not self.temperature >= 0:
+            raise ValueError(f"--temperature must be 0 or more, got {self.temperature}")
+
+    @property
+    def hydrogen_steps(self) -> int:
+        return max(1, self.steps // HYDROGEN_SHARE)
+
+    def sigmas(self) -> Tensor:
+        """Levels of the skeleton's walk."""
+        each = 2 if self.guidance != 1 else 1
+        return schedule(self.sampler, (self.steps - self.hydrogen_steps) // each, self.sigma_min, self.sigma_max)
+
+    def hydrogen_sigmas(self) -> Tensor:
+        """Levels of the hydrogens' walk."""
+        return schedule("dpmpp_2m", self.hydrogen_steps, 0.01, self.hydrogen_sigma_max)
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A denoiser whose atoms are of the allowed elements only: the estimate of the one-hot renormalised over them.
+
+    elements: 1 for allowed classes [classes], or [B, N, classes] atom by atom.
+    """
+
+    denoise: Callable
+    elements: Tensor
+
+    def __call__(self, x: State, sigma: Tensor) -> State:
+        clean = dict(self.denoise(x, sigma))
+        kept = clean["elements"] * self.elements
+        clean["elements"] = kept * (ONEHOT / kept.sum(-1, keepdim=True).clamp(min=1e-12))
+        return clean
+
+
+def in_groups(sizes: Sequence[int]) -> Iterator[tuple[int, list[int], int]]:
+    """(size, places, full): samples of one size, at most `full` at a time; a network run is always padded to `full`."""
+    order = sorted(range(len(sizes)), key=lambda k: (sizes[k], k))
+    place = 0
+    while place < len(order):
+        size = sizes[order[place]]
+        full = max(1, ROWS // size)
+        group = [k for k in order[place : place + full] if sizes[k] == size]
+        yield size, group, full
+        place += len(group)
+
+
+def skeletons(
+    network,
+    atoms: Sequence[int],
+    plan: Plan,
+    indices: Sequence[int],
+    *,
+    elements: Sequence[int],
+    allowed=None,
+    watch=None,
+    ran=None,
+) -> list[Skeleton]:
+    """One skeleton of atoms[k] heavy atoms for the random stream of each of `indices`.
+
+    elements: atomic number of each class; allowed: atomic numbers that may occur (hydrogen never does).
+    watch: wraps the denoiser of a trajectory (Run.counted); ran(count): called after each group.
+    """
+    mask = torch.tensor([float(n != 1 and (allowed is None or n in allowed)) for n in elements])
+    if not mask.any():
+        raise ValueError(
+            f"no heavy element is allowed: the model knows {', '.join(str(n) for n in elements if n != 1)}"
+        )
+    found: list[Skeleton | None] = [None] * len(atoms)
+    for size, group, full in in_groups(atoms):
+        like = blank(network, full, size)
+        present = torch.ones(full, size, dtype=torch.bool)
+        space = _tempered(Product(coords=Centred(), **{k: Euclidean() for k in CATEGORIES}), plan)
+        rng = streams(plan.seed, [indices[k] for k in group] + [indices[group[0]]] * (full - len(group)))
+        denoise = Allowed(lambda x, sigma, p=present: network(x, sigma.float(), present=p), mask)
+        sigmas = plan.sigmas()
+        with torch.no_grad():
+            walk = SAMPLERS[plan.sampler](
+                watch(denoise) if watch else denoise, space, start(space, like, sigmas[0], rng), sigmas, rng=rng
+            )
+            x = last(walk)
+        for row, k in enumerate(group):
+            found[k] = decoded({name: value[row] for name, value in x.items()}, network.scale, elements)
+        if ran:
+            ran(len(group))
+    return found
+
+
+def blank(network, count: int, atoms: int) -> State:
+    """A state of zeros."""
+    pairs = atoms * (atoms - 1) // 2
+    rows = {"coords": (atoms, 3)} | {k: (pairs if k == "bonds" else atoms, n) for k, n in network.classes.items()}
+    return {k: torch.zeros(count, *shape) for k, shape in rows.items()}
+
+
+def decoded(x: dict[str, Tensor], scale: float, elements: Sequence[int]) -> Skeleton:
+    """The molecule's skeleton in a state without batch axis: each category the likeliest."""
+    best = {k: x[k].argmax(-1).numpy() for k in CATEGORIES}
+    i, j = (k.numpy() for k in pairs_of(len(best["elements"])))
+    bonded = best["bonds"] > 0
+    return Skeleton(
+        np.array(elements, np.uint8)[best["elements"]],
+        x["coords"].double().numpy() * scale,
+        np.array(CHARGES, np.int8)[best["charges"]],
+        best["hydrogens"].astype(np.uint8),
+        np.stack([i[bonded], j[bonded], best["bonds"][bonded]], axis=1).astype(np.int32).reshape(-1, 3),
+    )
+
+
+def hydrogens(
+    network, bare: Sequence[Skeleton], plan: Plan, indices: Sequence[int], *, elements, watch=None, ran=None
+) -> list[np.ndarray]:
+    """Places [k, 3] (angstrom, ordered by parent) of the hydrogens of each skeleton."""
+    sizes = [len(s) + int(s.hydrogens.sum()) for s in bare]
+    found: list[np.ndarray] = [np.zeros((0, 3))] * len(bare)
+    for _, group, full in in_groups(sizes):
+        group = [k for k in group if bare[k].hydrogens.any()]
+        if not group:
+            continue
+        rows = [_explicit(bare[k], network, elements) for k in group]
+        rows += rows[:1] * (full - len(rows))
+        state, given, anchor = ({k: torch.stack([r[p][k] for r in rows]) for k in rows[0][p]} for p in (0, 1, 2))
+        present = torch.ones(full, state["coords"].shape[1], dtype=torch.bool)
+        free = (~given["coords"])[..., None].float()
+        still = {k: Held(Euclidean(), torch.zeros(1)) for k in CATEGORIES}
+        space = _tempered(Product(coords=Held(Euclidean(), free), **still), plan)
+        rng = streams(plan.seed, [indices[k] for k in group] + [indices[group[0]]] * (full - len(group)))
+        sigmas = plan.hydrogen_sigmas()
+
+        def denoise(x, sigma, present=present, given=given, anchor=anchor["anchor"]):
+            return network(x, sigma.float(), present=present, given=given, anchor=anchor)
+
+        with torch.no_grad():
+            noisy = space.nudge(state, space.noise(state, rng), sigmas[0])
+            x = last(SAMPLERS["dpmpp_2m"](watch(denoise) if watch else denoise, space, noisy, sigmas, rng=rng))
+        for row, k in enumerate(group):
+            centre = bare[k].positions.mean(0)
+            found[k] = x["coords"][row, len(bare[k]) :].double().numpy() * network.scale + centre
+        if ran:
+            ran(len(group))
+    return found
+
+
+def _explicit(s: Skeleton, network, elements: Sequence[int]) -> tuple[State, State, State]:
+    """State, what is given, and anchors of one skeleton with its hydrogens, which start on their parents."""
+    parent = np.repeat(np.arange(len(s)), s.hydrogens)
+    heavy, atoms = len(s), len(s) + len(parent)
+    place = s.positions - s.positions.mean(0)
+    coords = np.concatenate([place, place[parent]]).astype(np.float32) / network.scale
+    order = np.zeros((atoms, atoms), np.int64)
+    order[s.bonds[:, 0], s.bonds[:, 1]] = s.bonds[:, 2]
+    order[parent, np.arange(heavy, atoms)] = 1
+    classes = {
+        "elements": [list(elements).index(n) for n in s.numbers.tolist()] + [list(elements).index(1)] * len(parent),
+        "charges": [CHARGES.index(c) for c in s.charges.tolist()] + [CHARGES.index(0)] * len(parent),
+        "hydrogens": s.hydrogens.tolist() + [0] * len(parent),
+    }
+    state = {
+        k: ONEHOT * torch.nn.functional.one_hot(torch.tensor(v), network.classes[k]).float() for k, v in classes.items()
+    }
+    i, j = (k.numpy() for k in pairs_of(atoms))
+    state["bonds"] = ONEHOT * torch.nn.functional.one_hot(torch.from_numpy(order[i, j]), BONDS).float()
+    state["coords"] = torch.from_numpy(coords)
+    known = torch.arange(atoms) < heavy
+    given = {
+        "coords": known,
+        "atoms": torch.ones(atoms, dtype=torch.bool),
+        "bonds": torch.ones(len(i), dtype=torch.bool),
+    }
+    return state, given, {"anchor": torch.from_numpy(coords)}
+
+
+def _tempered(space, plan: Plan):
+    return space if plan.temperature == 1 else Tempered(space, plan.temperature)
