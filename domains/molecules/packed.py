@@ -21,7 +21,9 @@ class Packed:
 
     numbers [A] uint8; positions_milliangstrom [A, 3] int32; charges [A] int8; offsets [M + 1] int64 into the atoms; bonds
     [B, 3] uint16 rows (i, j, order) inside the molecule, i < j; bond_offsets [M + 1]; smiles [M] canonical, without stereo;
-    index [M] row in the source; split [M] uint8, a place in SPLITS; properties [M, P] float32, named by property_names.
+    source_smiles [M] as the source writes it, with stereo (conformers of one molecule share it); index [M] row in the
+    source; split [M] uint8, a place in SPLITS; properties [M, P] float32, named by property_names. A molecule whose graph
+    is undetermined has no bonds and smiles "".
     """
 
     numbers: np.ndarray
@@ -31,6 +33,7 @@ class Packed:
     bonds: np.ndarray
     bond_offsets: np.ndarray
     smiles: np.ndarray
+    source_smiles: np.ndarray
     index: np.ndarray
     split: np.ndarray
     properties: np.ndarray
@@ -66,7 +69,7 @@ class Packed:
         write_atomic(Path(path), write)
 
     def molecule(self, i: int) -> Molecule:
-        """Molecule i; tags hold its row in the source and its properties."""
+        """Molecule i; tags hold its row in the source, its SMILES there and its properties."""
         if not 0 <= i < len(self):
             raise IndexError(f"molecule {i} of {len(self)}")
         atoms = slice(self.offsets[i], self.offsets[i + 1])
@@ -78,7 +81,7 @@ class Packed:
             self.charges[atoms],
             self.bonds[bonds].astype(np.int32),
             str(self.smiles[i]),
-            {"index": int(self.index[i]), **values},
+            {"index": int(self.index[i]), "source_smiles": str(self.source_smiles[i]), **values},
         )
 
     def rows(self, split: str) -> np.ndarray:
@@ -88,8 +91,8 @@ class Packed:
         return np.flatnonzero(self.split == SPLITS.index(split))
 
 
-def pack(molecules: list[Molecule], index, split, properties, property_names) -> Packed:
-    """Molecules as one Packed; index, split and properties as there."""
+def pack(molecules: list[Molecule], index, split, properties, property_names, source_smiles=None) -> Packed:
+    """Molecules as one Packed; the other arguments as there; source_smiles: by default the molecules' own."""
     sizes = [len(m) for m in molecules]
     bonds = [len(m.bonds) for m in molecules]
 
@@ -106,6 +109,7 @@ def pack(molecules: list[Molecule], index, split, properties, property_names) ->
         join("bonds", np.uint16, 3),
         np.concatenate([[0], np.cumsum(bonds)]).astype(np.int64),
         np.array([m.smiles for m in molecules], np.str_),
+        np.array([m.smiles for m in molecules] if source_smiles is None else source_smiles, np.str_),
         np.asarray(index, np.int64),
         np.asarray(split, np.uint8),
         np.asarray(properties, np.float32).reshape(len(molecules), len(property_names)),
