@@ -26,19 +26,20 @@ class LowRank(nn.Module):
             else:
                 self.up[key] = nn.Parameter(torch.zeros(len(value), rank))
                 self.down[key] = nn.Parameter(torch.randn(rank, value[0].numel()) / value[0].numel() ** 0.5)
-        self._kept: dict[str, Tensor] | None = None
+        self._kept: tuple[list[int], dict[str, Tensor]] | None = None
 
     def updated(self, module: nn.Module) -> dict[str, Tensor]:
-        """The module's parameters with the update added; kept from call to call while nothing is trained."""
-        if self._kept is not None and not torch.is_grad_enabled():
-            return self._kept
+        """The module's parameters with the update added; kept from call to call until a parameter is changed in place."""
+        state = [p._version for part in (self, module) for p in part.parameters()]
+        if self._kept is not None and not torch.is_grad_enabled() and self._kept[0] == state:
+            return self._kept[1]
         found = {}
         for name, value in module.named_parameters():
             key = name.replace(".", "/")
             found[name] = value + (
                 self.full[key] if key in self.full else (self.up[key] @ self.down[key]).reshape(value.shape)
             )
-        self._kept = None if torch.is_grad_enabled() else found
+        self._kept = None if torch.is_grad_enabled() else (state, found)
         return found
 
     def call(self, module: nn.Module, *args, **options):
