@@ -14,6 +14,7 @@ import numpy as np
 from difusa.domains.molecules.chemistry import AROMATIC, EV, SYMBOLS
 from difusa.domains.molecules.molecule import Molecule, canonical
 from difusa.domains.molecules.packed import Packed, load_or_build, pack
+from difusa.domains.molecules.perception import perceived
 
 COUNT, TRAIN, TEST = 130_831, 100_000, 13_083
 NUMBERS = {symbol: number for number, symbol in SYMBOLS.items()}
@@ -107,37 +108,50 @@ def graph_of(mol, numbers: np.ndarray, positions: np.ndarray) -> tuple[np.ndarra
     return charges, np.array(rows, np.int32).reshape(-1, 3)
 
 
-def molecule_of(row: dict[str, str]) -> Molecule:
-    """One row as a molecule; without bonds and with smiles "" where its graph is undetermined (tag `undetermined` says why)."""
+def molecule_of(row: dict[str, str]) -> tuple[Molecule, str]:
+    """One row as a molecule, and why its SMILES was not taken ("" where it was): then the bonds are RDKit's perception.
+
+    If that fails too, the molecule has no bonds, and smiles "".
+    """
     from rdkit import Chem
 
     numbers, positions = geometry(row)
     try:
         if (mol := Chem.MolFromSmiles(row["SMILES"])) is None:
             raise ValueError("RDKit does not read the SMILES")
-        charges, bonds = graph_of(mol, numbers, positions)
+        return Molecule(numbers, positions, *graph_of(mol, numbers, positions), canonical(mol)), ""
+    except ValueError as why:
+        reason = f"{row['XYZ_file']} {row['SMILES']}: {why}"
+    try:
+        found = perceived(numbers, positions)
+        return found, f"{reason}; perceived {found.smiles}"
     except ValueError as why:
         nothing = np.zeros(len(numbers), np.int8), np.zeros((0, 3), np.int32)
-        return Molecule(numbers, positions, *nothing, tags={"undetermined": f"{row['XYZ_file']}: {why}"})
-    return Molecule(numbers, positions, charges, bonds, canonical(mol))
+        return Molecule(numbers, positions, *nothing), f"{reason}; {why}"
 
 
 def build(files: list[Path] | None = None) -> Packed:
-    """All rows, prepared. Rows whose graph is undetermined are told, and kept with smiles "": the split stays EDM's."""
+    """All rows, prepared. Those whose SMILES was not taken are told; none is left out, so the split stays EDM's."""
     from rdkit import rdBase
 
     from difusa.shared.run import Meter
 
-    molecules, index, values, smiles, meter = [], [], [], [], Meter()
+    molecules, index, values, smiles, odd, meter = [], [], [], [], [], Meter()
     with rdBase.BlockLogs():
         for row in rows(files):
-            molecules.append(molecule_of(row))
+            molecule, why = molecule_of(row)
+            molecules.append(molecule)
+            odd += [why] if why else []
             index.append(int(row["Index"]))
             smiles.append(row["SMILES"])
             values.append([number(row[column]) * factor for column, factor in PROPERTIES.values()])
             meter(len(molecules), COUNT)
     if len(molecules) != COUNT or index != sorted(index):
         raise ValueError(f"qm9pack has {len(molecules)} rows, not {COUNT}, or not in order: install qm9pack 1.0.3")
-    lost = [m.tags["undetermined"] for m in molecules if not m.smiles]
-    print(f"QM9: {COUNT - len(lost)} graphs agree with the geometry, {len(lost)} are undetermined", *lost, sep="\n  ")
+    lost = sum(not m.smiles for m in molecules)
+    print(
+        f"QM9: geometry and SMILES agree in {COUNT - len(odd)} rows of {COUNT}; {lost} stay undetermined",
+        *odd,
+        sep="\n  ",
+    )
     return pack(molecules, index, split(), values, tuple(PROPERTIES), smiles)
