@@ -1,0 +1,43 @@
+"""Molecules as the suite sees them; every part is imported when it is used."""
+
+from importlib import import_module
+
+from difusa.shared.domain import Domain, Trainable
+
+HERE = "difusa.domains.molecules"
+
+
+def late(module: str, name: str):
+    """The function `name` of a module of this domain, imported at its first call."""
+
+    def call(*args, **options):
+        return getattr(import_module(f"{HERE}.{module}"), name)(*args, **options)
+
+    return call
+
+
+def examples(whole: bool):
+    """Training examples of the prepared set that the options name: skeletons, or whole molecules; options as examples.Options."""
+
+    def call(data, split: str, options: dict, seed: int = 0):
+        from difusa.domains.molecules.examples import Examples, Options
+        from difusa.shared.training.recipe import parse
+
+        chosen = parse(Options, options, "examples")
+        packed = import_module(f"{HERE}.{chosen.elements}").load(data)
+        return Examples(packed, split, chosen, seed, whole)
+
+    return call
+
+
+# One line a model: name -> Trainable(network, examples). The recipes' `trains` are these names.
+MODELS: dict[str, Trainable] = {}
+
+DOMAIN = Domain(
+    "molecules",
+    load=late("readers", "load"),
+    save=late("export", "save"),
+    metrics=late("metrics", "evaluate"),
+    models=MODELS,
+    verbs={},
+)
