@@ -154,9 +154,9 @@ class Molecules(nn.Module):
     def loss(self, **batch: Tensor) -> Tensor:
         """Loss of each sample [B] of a batch of noising.Noised: the network's own error in the coordinates of free atoms
         (Karras et al. 2022, Eq. 8) and the cross-entropy of free categories, weighed by WEIGHTS."""
+        batch = trimmed(batch)
         present, sigma = batch["present"], batch["sigma"]
-        atoms = present.shape[1]
-        i, j = pairs_of(atoms)
+        i, j = pairs_of(present.shape[1])
         real = {"atoms": present, "bonds": present[:, i] & present[:, j], "coords": present}
         given = {k: batch[f"given_{k}"] for k in ("coords", "atoms", "bonds")}
         free = {k: real[k] & ~given[k] for k in real}
@@ -174,6 +174,17 @@ class Molecules(nn.Module):
             ce = cross_entropy(logits[name].transpose(1, 2), batch[name], reduction="none")
             total = total + WEIGHTS[name] * _mean(ce, by[name])
         return total
+
+
+def trimmed(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The batch without the last rows that are absent in all of its molecules."""
+    wide, atoms = batch["present"].shape[1], int(batch["present"].sum(1).max())
+    if atoms == wide:
+        return batch
+    i, j = pairs_of(wide)
+    inside = ((i < atoms) & (j < atoms)).nonzero()[:, 0]  # in the order of pairs_of(atoms)
+    rows = {"wish": slice(None)} | {k: inside for k in ("bonds", "given_bonds", "noise_bonds")}
+    return {k: v[:, rows.get(k, slice(atoms))] if v.ndim > 1 else v for k, v in batch.items()}
 
 
 RADII = 16  # bumps along the distance
