@@ -37,6 +37,27 @@ def formal_charges(numbers: np.ndarray, bonds: np.ndarray) -> np.ndarray:
     return charge.astype(np.int8)
 
 
+def sulfonyls(numbers: np.ndarray, bonds: np.ndarray) -> np.ndarray:
+    """Bonds with S+2 between two lone O- (22 rows) written S(=O)(=O), as all the other rows write sulfonyls."""
+    valence = np.bincount(bonds[:, :2].ravel(), np.repeat(bonds[:, 2], 2), len(numbers))
+    sulphur, oxygen = (numbers == 16) & (valence == 4), (numbers == 8) & (valence == 1)
+    ends = bonds[:, :2]
+    between = (sulphur[ends] & oxygen[ends[:, ::-1]]).any(1)
+    two = np.bincount(ends[between].ravel(), minlength=len(numbers)) == 2
+    changed = bonds.copy()
+    changed[between & (two & sulphur)[ends].any(1), 2] = 2
+    return changed
+
+
+def plain(smiles: str) -> str:
+    """Canonical SMILES without stereo, sulfonyls as in `sulfonyls`."""
+    from rdkit import Chem
+    from rdkit.Chem.MolStandardize.rdMolStandardize import Normalize
+
+    mol = Chem.MolFromSmiles(smiles)
+    return canonical(Normalize(mol) if "[S+2]" in smiles else mol)
+
+
 def split_of(smiles: str) -> int:
     """0 train, 1 calibrate or 2 test, by the Bemis-Murcko scaffold (crc32 of its SMILES; without rings, of the molecule's own).
 
@@ -54,7 +75,8 @@ def conformer(arrays: dict[str, np.ndarray], i: int, smiles: str) -> Molecule:
     """Conformer i. Raises ValueError when its graph is not that of `smiles` (canonical, without stereo)."""
     a, b = arrays["offsets"][i : i + 2]
     p, q = arrays["bond_offsets"][i : i + 2]
-    numbers, bonds = arrays["numbers"][a:b], arrays["bonds"][p:q].astype(np.int32)
+    numbers = arrays["numbers"][a:b]
+    bonds = sulfonyls(numbers, arrays["bonds"][p:q].astype(np.int32))
     positions = arrays["positions_milliangstrom"][a:b] / 1000
     found = named(Molecule(numbers, positions, formal_charges(numbers, bonds), bonds))
     if not smiles or found.smiles != smiles or found.charges.sum() != arrays["charge"][i]:
@@ -72,18 +94,19 @@ def relative(energy: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 def build(data: Path | str | None = None) -> Packed:
     """All conformers whose bonds agree with their SMILES; the others are told and left out."""
-    from rdkit import Chem
+    from rdkit import rdBase
 
     from difusa.shared.run import Meter
 
     arrays, meter = source(data), Meter()
     texts = arrays["smiles"]
-    plain = {s: canonical(Chem.MolFromSmiles(s)) for s in np.unique(texts).tolist()}
-    parts = {s: split_of(s) for s in set(plain.values())}
+    with rdBase.BlockLogs():
+        smiles = {s: plain(s) for s in np.unique(texts).tolist()}
+    parts = {s: split_of(s) for s in set(smiles.values())}
     molecules, index, lost = [], [], []
     for i in range(len(texts)):
         try:
-            molecules.append(conformer(arrays, i, plain[str(texts[i])]))
+            molecules.append(conformer(arrays, i, smiles[str(texts[i])]))
             index.append(i)
         except ValueError as why:
             lost.append(str(why))
