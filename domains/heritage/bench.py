@@ -127,10 +127,9 @@ def run_ours(setup: Setup, model, plan, *, device: str = "cpu", seconds: float =
     """Rows of the restorer: PSNR and SSIM of the mean of the samples, perceptual distance of one, coverage of the
     interval. seconds: dealt evenly to the tasks; what a task has not reached when its share ends is left out.
     """
-    from difusa.domains.heritage.calibration import load_calibration
+    from difusa.domains.heritage.intervals import load_calibration
 
     network, calibration = model.load(device), load_calibration(model.folder, model.sha256)
-    fitted = {"factors": calibration.factors, "floor": calibration.floor}
     end = time.monotonic() + seconds
     for number, task in enumerate(setup.tasks):
         verb = PROTOCOL[task][0]
@@ -146,7 +145,7 @@ def run_ours(setup: Setup, model, plan, *, device: str = "cpu", seconds: float =
                 yield spent | figures | coverage(case, restored)
 
         settings = {"protocol": PROTOCOL[task][1], "plan": repr(plan), "device": device}
-        settings |= {"interval": fitted["factors"].get(verb, "not calibrated"), "floor": fitted["floor"]}
+        settings |= {"interval": calibration.record(verb)}
         items = setup.first(len(setup.cases))
         setup.bench.row(
             OURS, task, items, answers, model=model.sha256, seeds=[plan.seed], settings=settings, seconds=share
@@ -173,12 +172,12 @@ def restore(case: Case, network, plan, calibration, device: str = "cpu"):
 
 def coverage(case: Case, restored) -> dict[str, float]:
     """Share of the truth inside the 90 % interval (values where PSNR is read), and the interval's mean width in grey
-    levels.
+    levels. The mean was rounded to a grey level, up as often as down, so no half level is added to the interval.
     """
     half = restored.half[..., None].astype(np.float64) / 65535 * 255
     error = np.abs(case.truth.astype(np.float64) - restored.picture.pixels)
     where = np.ones(half.shape[:2], bool) if case.scored is None else case.scored
-    inside = error <= half + 0.5  # the mean was rounded to a grey level
+    inside = error <= half
     return {"coverage": float(inside[where].mean()), "width": float(2 * half[where].mean())}
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from difusa.domains.heritage.calibration import Calibration
 from difusa.domains.heritage.data import Picture, decode
+from difusa.domains.heritage.intervals import Calibration
 from difusa.domains.heritage.observation import Prepared
 from difusa.domains.heritage.posterior import Plan, denoiser, samples, summary
 from difusa.domains.heritage.tiles import Tiled, islands
@@ -72,7 +72,8 @@ def restore_picture(
     regions, calibrated = [], True
     for number, (box, part) in enumerate(zip(boxes, parts, strict=True)):
         made = summary(samples(model, part, plan, part=number, device=device, ran=ran, watch=watch), part)
-        width, calibrated = calibration.half_width(made.spread, tasks, plan.samples)
+        width, known = calibration.half_width(made.spread, part.doubt, tasks, plan.samples)
+        calibrated &= known
         inside = doubtful[box]
         cut = tuple(slice(0, n) for n in inside.shape)
         for target, x in ((mean, made.mean), (one, made.one)):

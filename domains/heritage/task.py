@@ -69,7 +69,7 @@ def restore(
     Returns the run's figures, also written to `report`. Raises ValueError or OSError with the way out; of several
     pictures the good ones are finished first. Nothing half-written is left behind, also when it is stopped.
     """
-    from difusa.domains.heritage.calibration import load_calibration
+    from difusa.domains.heritage.intervals import load_calibration
     from difusa.domains.heritage.posterior import Plan
     from difusa.domains.models import find
     from difusa.shared.run import Meter, set_threads

@@ -1,13 +1,13 @@
-"""The 90 % interval holds 90 % of the truth, whatever the network's own spread is off by."""
-
-import json
+"""The 90 % interval holds 90 % of the truth, whatever the network's own spread is off by; the verb resumes."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from difusa.domains.heritage.calibration import GUESS, Calibration, conformal, fit, load_calibration
+from difusa.domains.heritage import calibration as verb
+from difusa.domains.heritage.calibration import calibrate, fit
+from difusa.domains.heritage.intervals import Calibration, load_calibration
 from difusa.domains.heritage.posterior import Plan, samples, summary
 from difusa.domains.heritage.tiles import Observation
 
@@ -32,35 +32,68 @@ def losses(seed: int, count: int):
 @pytest.mark.parametrize("count", [1, 4])
 def test_an_overconfident_network_is_corrected(count):
     plan = Plan(samples=4, steps=12)
-    factors = fit(Overconfident(), losses(0, 8), plan, counts=(1, 4))
-    calibration = Calibration({"inpaint": factors})
+    calibration = Calibration({"inpaint": fit(Overconfident(), losses(0, 8), plan, counts=(1, 4))})
     inside = []
     for number, (clean, seen) in enumerate(losses(1, 8)):
         made = summary(samples(Overconfident(), seen, Plan(samples=count, steps=12, seed=3), part=number), seen)
-        half, known = calibration.half_width(made.spread, ("inpaint",), count)
+        half, known = calibration.half_width(made.spread, seen.doubt, ("inpaint",), count)
         assert known
         inside.append(((clean - made.mean).abs() <= half)[:, seen.doubt[0] > 0].float().mean().item())
-    # 8 crops of 3072 independent values: standard error 0.2 %; the fitted factor's own error is as large
+    # 8 crops of 3072 independent values: standard error 0.2 %; the fitted factors' own error is as large
     assert np.mean(inside) == pytest.approx(0.9, abs=0.012)
 
 
-def test_conformal_is_the_quantile_and_refuses_too_few():
-    errors = np.arange(1, 100) / 100.0
-    assert conformal(errors, np.ones(99)) == 0.9
-    with pytest.raises(ValueError, match="too few"):
-        conformal(np.ones(5), np.ones(5))
+def test_without_damage_nothing_can_be_fitted():
+    whole = (torch.zeros(3, 16, 16), Observation(torch.zeros(3, 16, 16), torch.zeros(1, 16, 16), torch.zeros(4), 3))
+    with pytest.raises(ValueError, match="no held-out crop with damage"):
+        fit(Overconfident(), [whole], Plan())
 
 
-def test_the_widest_task_counts_and_an_unknown_one_is_said():
-    known = Calibration({"inpaint": {1: 9.0, 4: 2.0}, "denoise": {4: 3.0}})
-    assert known.factor(("inpaint",), 4) == (2.0, True) and known.factor(("inpaint",), 3) == (9.0, True)
-    assert known.factor(("inpaint", "denoise"), 8) == (3.0, True)
-    assert known.factor(("denoise",), 2) == (GUESS, False) and known.factor(("colour", "inpaint"), 4) == (GUESS, False)
+def test_a_finished_task_is_stored_at_once_and_not_fitted_again(tiny, tmp_path, monkeypatch, capsys):
+    import shutil
+
+    folder, asked = tmp_path / "model", []
+    shutil.copytree(tiny, folder)
+
+    def held_out(data, task, *, count, size):
+        asked.append(task)
+        if asked.count("sr2") == 1 and task == "sr2":
+            raise KeyboardInterrupt
+        return ((clean[:, :32, :32], seen.crop((slice(0, 32),) * 2)) for clean, seen in losses(0, count))
+
+    monkeypatch.setattr(verb, "held_out", held_out)
+    wish = {"data": tmp_path, "crops": 5, "size": 32, "steps": 1, "threads": 1}
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(str(folder), task="inpaint,sr2", **wish)
+    made = calibrate(str(folder), task="inpaint,sr2", **wish)
+    assert asked == ["inpaint", "sr2", "sr2"] and "inpaint: fitted before" in capsys.readouterr().out
+    assert sorted(made.factors) == ["inpaint", "sr2"] and sorted(made.factors["sr2"]) == [2, 4]
+    assert load_calibration(folder, verb_sha(folder)) == made
+    calibrate(str(folder), task="inpaint", **wish | {"size": 48})  # other settings: fitted again, the other task stays
+    assert asked[3:] == ["inpaint"] and "sr2" in load_calibration(folder, verb_sha(folder)).factors
 
 
-def test_calibration_file(tmp_path):
-    assert load_calibration(tmp_path, "abc").factors == {}
-    told = {"model": "abc", "level": 0.9, "floor": 0.01, "factors": {"inpaint": {"4": 2.5}}}
-    (tmp_path / "calibration.json").write_text(json.dumps(told))
-    assert load_calibration(tmp_path, "abc") == Calibration({"inpaint": {4: 2.5}}, 0.01, 0.9)
-    assert load_calibration(tmp_path, "def").factors == {}  # fitted to other weights
+def verb_sha(folder) -> str:
+    from difusa.domains.models import find
+
+    return find(str(folder), domain="heritage").sha256
+
+
+def test_impossible_wishes_are_refused(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="--size 100"):
+        calibrate("restorer", data=tmp_path, size=100)
+    with pytest.raises(ValueError, match="--task sr3"):
+        calibrate("restorer", data=tmp_path, task="sr3")
+    monkeypatch.delenv("DIFUSA_DATA", raising=False)
+    with pytest.raises(ValueError, match="give --data"):
+        calibrate("restorer")
+
+
+def test_the_held_out_cases_are_the_benchs_damage(data):
+    found = list(verb.held_out(data, "inpaint", count=2, size=64))
+    assert len(found) == 4  # losses and scratches on each crop
+    for clean, seen in found:
+        known = seen.doubt[0] == 0
+        assert clean.shape == (3, 64, 64) and torch.equal(clean[:, known], seen.observed[:, known])
+    clean, seen = next(verb.held_out(data, "outpaint", count=1, size=64))
+    assert sorted(clean.shape[1:]) == [96, 256] and torch.isinf(seen.doubt).sum() == 32 * 256  # as restore cuts it
