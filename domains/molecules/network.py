@@ -183,7 +183,7 @@ def trimmed(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return batch
     i, j = pairs_of(wide)
     inside = ((i < atoms) & (j < atoms)).nonzero()[:, 0]  # in the order of pairs_of(atoms)
-    rows = {"wish": slice(None)} | {k: inside for k in ("bonds", "given_bonds", "noise_bonds")}
+    rows = {"wish": slice(None)} | dict.fromkeys(("bonds", "given_bonds", "noise_bonds"), inside)
     return {k: v[:, rows.get(k, slice(atoms))] if v.ndim > 1 else v for k, v in batch.items()}
 
 
