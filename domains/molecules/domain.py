@@ -20,18 +20,29 @@ def examples(whole: bool):
     """Training examples of the prepared set that the options name: skeletons, or whole molecules; options as examples.Options."""
 
     def call(data, split: str, options: dict, seed: int = 0):
+        from difusa.domains.molecules.chemistry import ELEMENTS
         from difusa.domains.molecules.examples import Examples, Options
+        from difusa.domains.molecules.noising import Noised
         from difusa.shared.training.recipe import parse
 
         chosen = parse(Options, options, "examples")
         packed = import_module(f"{HERE}.{chosen.elements}").load(data)
-        return Examples(packed, split, chosen, seed, whole)
+        drawn = Examples(packed, split, chosen, seed, whole)
+        return Noised(drawn, len(ELEMENTS[chosen.elements]), chosen.noise, seed)
 
     return call
 
 
-# One line a model: name -> Trainable(network, examples). The recipes' `trains` are these names.
-MODELS: dict[str, Trainable] = {}
+def network(options: dict):
+    """The molecule network of a recipe's table."""
+    return import_module(f"{HERE}.network").Molecules(**options)
+
+
+# The recipes' `trains` are these names.
+MODELS: dict[str, Trainable] = {
+    "skeleton": Trainable(network, examples(whole=False)),
+    "hydrogens": Trainable(network, examples(whole=True)),
+}
 
 DOMAIN = Domain(
     "molecules",

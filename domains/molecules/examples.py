@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from difusa.domains.molecules.chemistry import CHARGES, ELEMENTS
+from difusa.domains.molecules.noising import Noise
 from difusa.domains.molecules.packed import Packed
 from difusa.shared.seeds import stream
 
@@ -17,6 +18,7 @@ class Options:
     """What a recipe may say of the training examples.
 
     atoms: rows of an example, larger molecules are left out. properties: names of the numbers an example carries.
+    noise: the levels, and how often a graph or a fragment is given.
     """
 
     elements: str = "qm9"  # a key of chemistry.ELEMENTS
