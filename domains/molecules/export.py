@@ -71,7 +71,7 @@ def sdf(molecule: Molecule) -> str:
 
 
 def extxyz(molecule: Molecule) -> str:
-    """One frame of extended XYZ (ASE's), with the tags, `charge`, `bonds` (i-j-order, from 0) and a column formal_charges."""
+    """One frame of extended XYZ (ASE's), with the tags, `charge`, `bonds` (i-j-order, from 0; or none) and formal_charges."""
     from ase import Atoms
     from ase.io import write
 
@@ -79,9 +79,8 @@ def extxyz(molecule: Molecule) -> str:
     atoms = Atoms(numbers=molecule.numbers, positions=molecule.positions)
     atoms.set_array("formal_charges", molecule.charges.astype(int))
     bonds = " ".join("-".join(map(str, row)) for row in molecule.bonds.tolist())
-    # A word that looks like a number would come back as one: ASE guesses the types, so texts get a place of their own.
-    atoms.info = {k: v if isinstance(v, int | float) else _line(v) for k, v in tags.items()}
-    atoms.info |= {"charge": int(molecule.charges.sum()), "bonds": bonds}
+    atoms.info = {k: v if isinstance(v, int | float) else _line(v) for k, v in tags.items() if v != ""}  # ASE loses ""
+    atoms.info |= {"charge": int(molecule.charges.sum()), "bonds": bonds or "none"}
     text = io.StringIO()
     write(text, atoms, format="extxyz")
     return text.getvalue()

@@ -127,9 +127,10 @@ def read_xyz(row: str) -> Molecule:
     numbers, positions, tags = atoms.numbers.astype(np.uint8), atoms.positions.astype(float), dict(atoms.info)
     charge, bonds = int(tags.pop("charge", 0)), tags.pop("bonds", None)
     if bonds is not None:
-        table = np.array([b.split("-") for b in str(bonds).split()], np.int32).reshape(-1, 3)
+        table = np.array([b.split("-") for b in str(bonds).split() if b != "none"], np.int32).reshape(-1, 3)
         charges = atoms.arrays.get("formal_charges", np.zeros(len(atoms))).astype(np.int8)
-        return named(Molecule(numbers, positions, charges, table, tags=tags))
+        found = named(Molecule(numbers, positions, charges, table))
+        return replace(found, tags=tags | {"SMILES": found.smiles})  # ASE takes the SMILES of HF, F, for a truth value
     return replace(perceived(numbers, positions, charge), tags=tags)
 
 
