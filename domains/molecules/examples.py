@@ -25,6 +25,7 @@ class Options:
     atoms: int = 9
     properties: tuple[str, ...] = ()
     half: Literal["both", "first", "second"] = "both"
+    noise: Noise = field(default_factory=Noise)
 
 
 @dataclass(frozen=True)
