@@ -147,12 +147,15 @@ def fitted(held: Sequence[Held], level: float = LEVEL, floor: float = FLOOR) -> 
     """Factors by bins; each crop counts as much as any other, whatever its number of pixels.
 
     A bin of too few crops or values takes the factor of the nearest bin, in distance first. ValueError: too few of
-    everything.
+    everything, or values that are not finite.
     """
     spread, distance = (np.concatenate([getattr(h, name) for h in held]) for name in ("spread", "distance"))
     crop = np.repeat(np.arange(len(held)), [len(h.spread) for h in held])
     weight = np.concatenate([np.full(len(h.spread), 1 / len(h.spread)) for h in held])
     ratio = np.concatenate([h.errors for h in held], axis=1) / (spread + floor)
+    if not np.isfinite(ratio).all():
+        bad = np.unique(crop[~np.isfinite(ratio).all(axis=0)]).tolist()
+        raise ValueError(f"errors or spreads of the held-out crops {bad} are not numbers")
     distances = DISTANCES if (distance > 0).any() else ()
     bins = 1 if distances else SPREADS
     spreads = np.unique([float(f"{quantile(spread, weight, k / bins):.4g}") for k in range(1, bins)])

@@ -93,6 +93,8 @@ def test_too_few_values_or_crops_are_refused():
         fitted([held(rng, 5) for _ in range(8)])
     with pytest.raises(ValueError, match="too few"):
         fitted([held(rng, 5000) for _ in range(4)])
+    with pytest.raises(ValueError, match=r"crops \[2\] are not numbers"):
+        fitted([held(rng, 500, scale=np.nan if number == 2 else 1.0) for number in range(6)])
     with pytest.raises(ValueError, match="5 held-out values are too few"):
         quantile(np.ones(5), np.ones(5), 0.9)
     assert quantile(np.arange(99, 0, -1) / 100, np.ones(99), 0.9) == 0.9  # the 90th of 99, as split conformal has it
