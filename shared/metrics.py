@@ -1,4 +1,6 @@
-"""Metrics shared by the domains: PSNR and SSIM, intervals over items, paired differences, the Frechet distance."""
+"""Metrics shared by the domains: PSNR and SSIM, intervals of means, shares and medians, paired differences, the Frechet
+distance.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,6 +80,38 @@ def interval(values: Sequence[float], groups: Sequence | None = None, *, level: 
     means = (draws @ sums) / (draws @ sizes)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(values.mean()), float(low), float(high), len(values), count)
+
+
+def share(hits: Sequence[float], sizes: Sequence[int] | None = None) -> Interval:
+    """Share of hits with its 95 % interval (Wilson 1927): hits are 0 or 1, or counts out of `sizes` (atoms of molecules).
+
+    With sizes, items of one group resemble each other: the interval is that of as many independent trials as have the
+    variance of the ratio over groups (Cochran 1977, eq. 2.39); of as many as there are groups where all agree.
+    """
+    hits = np.asarray(hits, np.float64)
+    sizes = np.ones(len(hits)) if sizes is None else np.asarray(sizes, np.float64)
+    if not len(hits) or len(hits) != len(sizes) or not sizes.sum():
+        raise ValueError(f"{len(hits)} counts of {len(sizes)} groups: a share needs at least one trial")
+    groups, total = len(hits), float(sizes.sum())
+    p, trials = float(hits.sum()) / total, float(groups)
+    if groups > 1 and 0 < p < 1 and (sizes != 1).any():
+        spread = ((hits - p * sizes) ** 2).sum() * groups / (groups - 1) / total**2
+        trials = p * (1 - p) / spread if spread else trials
+    z = 1.959963984540054
+    middle, half = p + z**2 / (2 * trials), z * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
+    low, high = ((middle + s * half) / (1 + z**2 / trials) for s in (-1, 1))
+    return Interval(p, max(0.0, float(low)), min(1.0, float(high)), int(total), groups)
+
+
+def median(values: Sequence[float]) -> Interval:
+    """Median of `values` with its 95 % interval from the order statistics (binomial, normal approximation)."""
+    values = np.sort(np.asarray(values, np.float64))
+    n = len(values)
+    if not n:
+        raise ValueError("no values: a median needs at least one")
+    half = 1.959963984540054 * np.sqrt(n) / 2
+    low, high = max(int(n / 2 - half), 0), min(int(np.ceil(n / 2 + half)), n - 1)
+    return Interval(float(np.median(values)), float(values[low]), float(values[high]), n, n)
 
 
 def paired(values: dict, baseline: dict, groups: dict | None = None) -> Interval:
