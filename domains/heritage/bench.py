@@ -164,7 +164,7 @@ def restore(case: Case, network, plan, calibration, device: str = "cpu"):
 
     told = case.condition()
     observed, doubt, task = (torch.from_numpy(told[k]) for k in ("observed", "doubt", "task"))
-    seen = Observation(observed, doubt, task, int(told["kind"]), told["factor"])
+    seen = Observation(observed, doubt, task, int(told["kind"]), told["factor"], case.cells)
     lost = np.zeros(case.truth.shape[:2], bool) if case.mask is None else case.mask
     ready = Prepared(Picture(case.damaged), seen, lost, None)
     return restore_picture(network, ready, plan, (case.verb_task,), calibration, device=device)

@@ -69,7 +69,7 @@ def held_out(data, task: str, *, count: int, size: int) -> Iterator[tuple[Tensor
             box = (slice(edge, cases.SIDE - edge),) * 2 if kind != "outpaint" else islands(told["doubt"][0] > 0)[0]
             clean = torch.from_numpy(case.truth.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)
             observed, doubt, planes = (torch.from_numpy(told[k]) for k in ("observed", "doubt", "task"))
-            seen = Observation(observed, doubt, planes, int(told["kind"]), told["factor"])
+            seen = Observation(observed, doubt, planes, int(told["kind"]), told["factor"], case.cells)
             yield clean[:, *box].contiguous(), seen.crop(box)
 
 

@@ -6,11 +6,12 @@ part of the larger one's cases. What a method is given is an 8-bit picture, roun
 
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from difusa.domains.heritage import corpus, damage
+from difusa.domains.heritage import compression, corpus, damage
 from difusa.domains.heritage.fill import first_guess
 from difusa.domains.heritage.network import KINDS, TASKS
 from difusa.shared.seeds import stream
@@ -68,6 +69,16 @@ class Case:
     def verb_task(self) -> str:
         return PROTOCOL[self.task][0]
 
+    @cached_property
+    def compression(self) -> compression.Compression | None:
+        """What the restorer reads off the decoded pixels of a JPEG case; the quality is not told."""
+        return compression.known(self.damaged) if self.task == "jpeg" else None
+
+    @cached_property
+    def cells(self) -> tuple:
+        """Where the truth's DCT coefficients lie, as far as the decoded pixels of a JPEG case show."""
+        return compression.cells(self.damaged, self.compression) if self.compression else ()
+
     @property
     def scored(self) -> np.ndarray | None:
         """Where PSNR and coverage are read: in the loss, or the whole crop (None)."""
@@ -78,7 +89,9 @@ class Case:
         user says the task.
         """
         observed = self.damaged.astype(np.float32) / 127.5 - 1
-        doubt = np.full(self.truth.shape[:2], damage.TYPICAL_DOUBT[self.verb_task], np.float32)
+        typical = damage.TYPICAL_DOUBT[self.verb_task]
+        typical = damage.jpeg_doubt(self.compression.quality) if self.compression else typical
+        doubt = np.full(self.truth.shape[:2], typical, np.float32)
         planes = np.zeros(len(TASKS), np.float32)
         if self.mask is not None:
             doubt = np.where(self.mask, np.float32(np.inf), np.float32(0))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from difusa.domains.heritage.readers import Refused, reader
+from difusa.shared.operators import JPEG
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp")
 INVERSE_TURN = {6: 8, 8: 6}
@@ -25,7 +26,7 @@ class Picture:
     """One picture: pixels [H, W] or [H, W, 3] uint8 or uint16, upright; alpha [H, W] or none, never changed.
 
     orientation: EXIF value 1..8 of the file; exif: a TIFF-structured block; dpi: pixels an inch (x, y); sha256: of
-    the file.
+    the file; jpeg: the tables of a JPEG file.
     """
 
     pixels: np.ndarray
@@ -38,6 +39,7 @@ class Picture:
     source: str = "array"
     sha256: str = ""
     notes: tuple[str, ...] = ()
+    jpeg: JPEG | None = None
 
     @property
     def full(self) -> int:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from difusa.domains.heritage.damage import TYPICAL_DOUBT, enlarge, with_means
+from difusa.domains.heritage import compression
+from difusa.domains.heritage.damage import TYPICAL_DOUBT, enlarge, jpeg_doubt, with_means
 from difusa.domains.heritage.data import INVERSE_TURN, Picture, decode, encode, load, turn
 from difusa.domains.heritage.fill import first_guess
 from difusa.domains.heritage.network import KINDS, TASKS
@@ -85,7 +86,12 @@ def prepare(
     clean = encode(picture.pixels)
     if factor > 1:
         picture, clean, lost = _enlarged(picture, clean.numpy(), lost, factor)
-    doubts = [TYPICAL_DOUBT[t] for t in tasks if t not in ("inpaint", "outpaint", "denoise")]
+    how = None
+    if "jpeg" in tasks and set(tasks) <= {"jpeg", "inpaint", "outpaint"}:  # others move the truth out of its cells
+        how = compression.known(picture.pixels, picture.jpeg if picture.orientation == 1 else None)
+    cells = compression.cells(picture.pixels, how, lost) if how else ()
+    typical = TYPICAL_DOUBT | ({"jpeg": jpeg_doubt(how.quality)} if how else {})
+    doubts = [typical[t] for t in tasks if t not in ("inpaint", "outpaint", "denoise")]
     doubts += [noise / 127.5] if "denoise" in tasks else []
     doubt = np.full(lost.shape, np.sqrt(np.sum(np.square(doubts))) if doubts else 0.0, np.float32)
     if only is not None:
@@ -95,6 +101,7 @@ def prepare(
         if border < 1:
             raise ValueError(f"--border {border}: outpaint needs the pixels to add on each side, such as --border 64")
         picture, clean, lost, doubt = _bordered(picture, clean, lost, doubt, border)
+        cells = tuple(replace(c, top=c.top + border, left=c.left + border) for c in cells)
     doubt = torch.from_numpy(doubt)[None]
     guess = first_guess(clean.numpy().transpose(1, 2, 0), torch.isinf(doubt[0]).numpy())
     observed = torch.from_numpy(np.ascontiguousarray(guess.transpose(2, 0, 1)))
@@ -102,7 +109,7 @@ def prepare(
     exact = factor if tasks in (("sr2",), ("sr4",)) else 1  # with noise or losses the cells' means are not known
     return Prepared(
         picture,
-        Observation(observed, doubt, task, KINDS.index(kind), exact),
+        Observation(observed, doubt, task, KINDS.index(kind), exact, cells),
         lost,
         noise if "denoise" in tasks else None,
     )

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from difusa.domains.heritage.network import KINDS
 from difusa.domains.heritage.tiles import Observation, Tiled
+from difusa.shared.guidance.cells import Quantised
 from difusa.shared.guidance.measurement import Measured
 from difusa.shared.guidance.mixing import Guided
 from difusa.shared.operators import Downsample
@@ -19,6 +20,7 @@ from difusa.shared.spaces import Euclidean
 
 CANVAS = 6_000_000  # pixels of all states carried at once; larger islands are sampled one sample at a time
 SMOOTH = 2.0  # pixels; few samples tell the spread of one pixel badly, neighbours help
+WITHIN = 0.15  # of a JPEG cell: error of an estimate; 12 calibration crops +0.040 dB (0: +0.015, 0.2: +0.031)
 UNKNOWN = KINDS.index("unknown")
 
 
@@ -95,10 +97,13 @@ def denoiser(model: nn.Module, seen: Observation, plan: Plan, *, ran: Callable[[
 
 
 def measured(denoise, seen: Observation):
-    """Where a small picture is enlarged: the clean estimate keeps the mean of every cell (DDNM); else `denoise` itself.
+    """Where a small picture is enlarged, the clean estimate keeps the mean of every cell (DDNM); where a JPEG file was
+    rounded, it stays in the cells of its coefficients; else `denoise` itself.
 
     Measured on ten calibration crops: x2 31.5 to 32.6 dB, x4 26.2 to 26.6 dB.
     """
+    if seen.cells:
+        return Quantised(denoise, seen.cells, WITHIN)
     if seen.factor == 1:
         return denoise
     operator = Downsample((seen.factor, seen.factor))

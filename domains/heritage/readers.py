@@ -8,6 +8,8 @@ import struct
 
 import numpy as np
 
+from difusa.domains.heritage.compression import of_file
+
 MEGAPIXELS = 150  # the default limit; a picture of that size needs about 6 GB to restore as a whole
 # TIFF tags that describe how the pixels lie in the file: never carried to another file as description
 LAYOUT = set(range(254, 260)) | set(range(262, 267)) | {273} | set(range(277, 285)) | set(range(290, 294)) | {296, 301}
@@ -107,6 +109,7 @@ def read_plain(path, raw: bytes) -> dict:
         "xmp": _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp")),
         "dpi": tuple(float(v) for v in info["dpi"]) if "dpi" in info else None,
         "notes": tuple(notes),
+        "jpeg": of_file(image),
     }
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from difusa.shared.audit import audited
 from difusa.shared.batches import in_fixed_batches
+from difusa.shared.guidance.cells import Cells
 
 TILE = 256  # pixels; the largest side given to the network
 OVERLAP = 64  # pixels two neighbouring tiles share
@@ -92,7 +93,8 @@ class Observation:
 
     observed [3, H, W] in [-1, 1], in losses a first guess; doubt [1, H, W]: standard error on that scale, 0 exact, infinity lost;
     task [4] multi-hot of `network.TASKS`; kind: index of `network.KINDS`. factor: above 1, the picture was reduced so many
-    times from what is sought, exactly: each cell of `observed` has the mean that the answer must have.
+    times from what is sought, exactly: each cell of `observed` has the mean that the answer must have. cells: where the
+    answer's DCT coefficients lay before a JPEG file rounded them.
     """
 
     observed: Tensor
@@ -100,6 +102,7 @@ class Observation:
     task: Tensor
     kind: int
     factor: int = 1
+    cells: tuple[Cells, ...] = ()
 
     def crop(self, box: Box, unit: int = CELL) -> "Observation":
         """The part in `box`, continued by reflection to multiples of `unit`."""
@@ -107,7 +110,8 @@ class Observation:
         sizes = [math.ceil(n / unit) * unit for n in doubt.shape[1:]]
         rows, columns = (torch.from_numpy(reflected(n, s)) for n, s in zip(doubt.shape[1:], sizes, strict=True))
         observed, doubt = (a[:, rows][:, :, columns] for a in (observed, doubt))
-        return Observation(observed.contiguous(), doubt.contiguous(), self.task, self.kind, self.factor)
+        cells = tuple(c.crop(box) for c in self.cells)
+        return Observation(observed.contiguous(), doubt.contiguous(), self.task, self.kind, self.factor, cells)
 
 
 @audited

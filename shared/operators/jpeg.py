@@ -64,15 +64,15 @@ class JPEG:
         planes = torch.einsum("dc,bchw->bdhw", _matrix(TO_YCC, x), x) * 127.5
         y, colour = planes[:, :1] - 0.5, planes[:, 1:]  # 127.5 (x + 1) - 128
         colour = colour.unflatten(-1, (-1, step)).mean(-1).unflatten(-2, (-1, step)).mean(-2)
-        blocks = torch.cat([_to_units(_dct(y), step), _dct(colour)], 1)
+        blocks = torch.cat([_to_units(dct(y), step), dct(colour)], 1)
         exact = blocks / self._tables(blocks)
         return exact + (exact.round() - exact).detach()  # the sum is the integer itself: x and round(x) are neighbours
 
     def A_pinv(self, y: Tensor) -> Tensor:
         step = self.chroma_step
         blocks = y * self._tables(y)
-        luma = _inverse_dct(_from_units(blocks[:, :-2], step)) + 0.5
-        colour = _inverse_dct(blocks[:, -2:]).repeat_interleave(step, -1).repeat_interleave(step, -2)
+        luma = inverse_dct(_from_units(blocks[:, :-2], step)) + 0.5
+        colour = inverse_dct(blocks[:, -2:]).repeat_interleave(step, -1).repeat_interleave(step, -2)
         inverse = torch.linalg.inv(_matrix(TO_YCC, y).double()).to(y)
         return torch.einsum("cd,bdhw->bchw", inverse, torch.cat([luma, colour], 1) / 127.5)
 
@@ -96,11 +96,13 @@ def _matrix(rows, like: Tensor) -> Tensor:
     return torch.tensor(rows, dtype=like.dtype, device=like.device)
 
 
-def _dct(planes: Tensor) -> Tensor:
+def dct(planes: Tensor) -> Tensor:
+    """Orthonormal DCT-II of every 8 x 8 block of [..., H, W]."""
     return _blockwise(planes, _cosines().to(planes))
 
 
-def _inverse_dct(planes: Tensor) -> Tensor:
+def inverse_dct(planes: Tensor) -> Tensor:
+    """The inverse of dct."""
     return _blockwise(planes, _cosines().T.to(planes))
 
 
