@@ -73,7 +73,8 @@ def train(
     change = parse(Augment, plan.augment, "augment")
 
     def examples(options: dict):
-        return Augmented(model.examples(source, "train", options, plan.seed), change, plan.seed)
+        drawn = model.examples(source, "train", options, plan.seed)
+        return Augmented(drawn, change, plan.seed) if plan.augment else drawn  # not every example is a picture
 
     watch = Watch(plan, lambda options: model.examples(source, "calibrate", options, plan.seed + 1), model, profile)
     trainer.run(examples, minutes, watch, steps)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from difusa.domains.heritage import posterior, recolouring
 from difusa.domains.heritage.intervals import FLOOR, LEVEL, Calibration, Factors, Held, distance_to_known, fitted
 from difusa.domains.heritage.intervals import load_calibration as load
 from difusa.domains.heritage.tiles import Observation, islands
@@ -16,11 +17,13 @@ from difusa.domains.heritage.tiles import Observation, islands
 COUNTS = (2, 4)  # numbers of samples for which factors are fitted
 
 
-def fit(model, cases: Iterable[tuple[Tensor, Observation]], plan, *, device="cpu", counts=COUNTS) -> dict[int, Factors]:
+def fit(
+    model, cases: Iterable[tuple[Tensor, Observation]], plan, *, draw=posterior.samples, device="cpu", counts=COUNTS
+) -> dict[int, Factors]:
     """Factors for each number of samples in `counts`, from held-out cases of one task.
 
-    cases: (clean [3, H, W], Observation) pairs; H and W multiples of the network's unit. The first n of the same
-    samples serve for each count.
+    cases: (clean [3, H, W], Observation) pairs; H and W multiples of the network's unit. draw: how the model makes
+    samples, `posterior.samples` or `recolouring.samples`. The first n of the same samples serve for each count.
 
     What it promises: over many new crops like these the mean share of the truth inside is `LEVEL`. Pixels of one crop
     depend on each other, so it is the number of crops K that counts, not that of pixels: were there one bin and the
@@ -29,17 +32,15 @@ def fit(model, cases: Iterable[tuple[Tensor, Observation]], plan, *, device="cpu
     several crops of one artist make this an approximation. It promises nothing for a single picture. ValueError: too
     few crops.
     """
-    from difusa.domains.heritage.posterior import samples, summary
-
     held = {n: [] for n in counts}
     for number, (clean, seen) in enumerate(cases):
         where = seen.doubt[0] > 0
         if not bool(where.any()):
             continue
-        drawn = list(samples(model, seen, replace(plan, samples=max(counts)), part=number, device=device))
+        drawn = list(draw(model, seen, replace(plan, samples=max(counts)), part=number, device=device))
         distance = distance_to_known(seen.doubt)[where].numpy()
         for n in counts:
-            made = summary(iter(drawn[:n]), seen)
+            made = posterior.summary(iter(drawn[:n]), seen)
             held[n].append(Held((clean - made.mean).abs()[:, where].numpy(), made.spread[where].numpy(), distance))
     if not held[counts[0]]:
         raise ValueError("no held-out crop with damage: take more crops")
@@ -90,7 +91,7 @@ def calibrate(
 
     model: shipped model or a folder written by `difusa train`.
     data: folder of pictures; by default DIFUSA_DATA.
-    task: comma-separated tasks to fit; all by default. Those left out keep their factors.
+    task: comma-separated tasks to fit; all of the model's by default. Those left out keep their factors.
     crops: held-out crops a task; more of them tell more than larger ones.
     size: pixels of a crop's side that are used.
     steps: network evaluations a sample.
@@ -101,20 +102,23 @@ def calibrate(
     """
     from difusa.domains.heritage import cases
     from difusa.domains.heritage.observation import VERB_TASKS
-    from difusa.domains.heritage.posterior import Plan
     from difusa.domains.models import find
     from difusa.shared.run import set_threads
 
     data = data or os.environ.get("DIFUSA_DATA")
     if not data:
         raise ValueError("calibration needs held-out pictures: give --data FOLDER or set DIFUSA_DATA")
-    names = [t.strip() for t in task.split(",")] if task else VERB_TASKS
-    if unknown := [t for t in names if t not in VERB_TASKS]:
-        raise ValueError(f"--task {unknown[0]}: there are {', '.join(VERB_TASKS)}")
+    found, plan = find(model, domain="heritage"), posterior.Plan(steps=steps)
+    draw, answers = {
+        "restorer": (posterior.samples, tuple(t for t in VERB_TASKS if t != "colour")),
+        "colourist": (recolouring.samples, ("colour",)),
+    }[found.meta["trains"]]
+    names = [t.strip() for t in task.split(",")] if task else answers
+    if unknown := [t for t in names if t not in answers]:
+        raise ValueError(f"--task {unknown[0]}: {found.name} answers for {', '.join(answers)}")
     if size % 16 or not 16 <= size <= cases.SIDE:
         raise ValueError(f"--size {size}: give a multiple of 16 up to {cases.SIDE}")
     set_threads(threads)
-    found, plan = find(model, domain="heritage"), Plan(steps=steps)
     known, network = load(found.folder, found.sha256), None
     for name in names:
         settings = {"crops": crops, "size": size, "plan": repr(plan)}
@@ -123,7 +127,7 @@ def calibrate(
             print(f"{name}: fitted before with these settings; to fit anew delete {found.folder}/calibration.json")
             continue
         network = network or found.load(device)
-        factors = fit(network, held_out(data, name, count=crops, size=size), plan, device=device)
+        factors = fit(network, held_out(data, name, count=crops, size=size), plan, draw=draw, device=device)
         known = Calibration(
             known.factors | {name: factors}, FLOOR, LEVEL, known.settings | {name: settings}
         )  # of an older floor or level nothing may stay

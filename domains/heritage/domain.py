@@ -32,6 +32,14 @@ def damaged(data, split: str, options: dict, seed: int = 0):
     return Examples(data, split, parse(Options, options, "examples"), seed)
 
 
+def coloured(data, split: str, options: dict, seed: int = 0):
+    """Examples for the colourist; options as colourist.Options."""
+    from difusa.domains.heritage.colourist import Examples, Options
+    from difusa.shared.training.recipe import parse
+
+    return Examples(data, split, parse(Options, options, "examples"), seed)
+
+
 def network(module: str, name: str):
     """Builder of a network class from a recipe's table."""
     return lambda options: getattr(import_module(f"{HERE}.{module}"), name)(**options)
@@ -47,6 +55,7 @@ DOMAIN = Domain(
         "restorer": Trainable(network("network", "Restorer"), pictures, late("network", "adopt"), sheet, features),
         "prior": Trainable(network("network", "Prior"), pictures, None, sheet, features),
         "finder": Trainable(network("finder", "Finder"), damaged, late("finder", "adopt")),
+        "colourist": Trainable(network("colourist", "Colourist"), coloured),
     },
     verbs={"restore": late("task", "restore"), "undo": late("task", "undo"), "evaluate": late("metrics", "evaluate")},
 )

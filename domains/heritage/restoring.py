@@ -78,9 +78,9 @@ def restore_picture(
         cut = tuple(slice(0, n) for n in inside.shape)
         for target, x in ((mean, made.mean), (one, made.one)):
             target[box][inside] = decode(x[:, *cut], dtype, grey)[inside]
-        share[box][inside] = _coded(made.share[cut])[inside]
-        half[box][inside] = _coded(width[cut] / 2)[inside]  # [-1, 1] is two whites wide
-        regions.append(_figures(box, inside, share[box], half[box]))
+        share[box][inside] = coded(made.share[cut])[inside]
+        half[box][inside] = coded(width[cut] / 2)[inside]  # [-1, 1] is two whites wide
+        regions.append(figures(box, inside, share[box], half[box]))
     record = repr(denoiser(model, parts[0], plan)) if parts else "nothing was restored"
     regions = sorted(regions, key=lambda r: -r["pixels"])
     return Restored(
@@ -89,11 +89,13 @@ def restore_picture(
     )  # fmt: skip
 
 
-def _coded(x) -> np.ndarray:
+def coded(x) -> np.ndarray:
+    """[0, 1] -> uint16, 1 = 65535."""
     return (x.clamp(0, 1) * 65535).round().numpy().astype(np.uint16)
 
 
-def _figures(box, inside: np.ndarray, share: np.ndarray, half: np.ndarray) -> dict:
+def figures(box, inside: np.ndarray, share: np.ndarray, half: np.ndarray) -> dict:
+    """One island's row in the report; inside, share and half are cut to its box."""
     return {
         "left": box[1].start, "top": box[0].start, "width": inside.shape[1], "height": inside.shape[0],
         "pixels": int(inside.sum()),
