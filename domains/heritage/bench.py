@@ -127,36 +127,42 @@ def run_ours(setup: Setup, model, plan, *, device: str = "cpu", seconds: float =
     """Rows of the restorer: PSNR and SSIM of the mean of the samples, perceptual distance of one, coverage of the
     interval. seconds: dealt evenly to the tasks; what a task has not reached when its share ends is left out.
     """
+    from difusa.domains.heritage import recolouring
     from difusa.domains.heritage.intervals import load_calibration
 
-    network, calibration = model.load(device), load_calibration(model.folder, model.sha256)
+    whole = recolouring.Tool(model.load(device), model, load_calibration(model.folder, model.sha256))
     end = time.monotonic() + seconds
     for number, task in enumerate(setup.tasks):
         verb = PROTOCOL[task][0]
+        tool = recolouring.tool(device) if verb == "colour" else whole
         share = (end - time.monotonic()) / (len(setup.tasks) - number)
 
-        def answers(part, task=task, verb=verb):
+        def answers(part, task=task, tool=tool):
             for item in part:
                 case = setup.case(task, item)
                 clock = Clock()
-                restored = restore(case, network, plan, calibration, device)
+                restored = restore(case, tool, plan, device)
                 spent = clock.read()
                 figures = score(case, restored.picture.pixels, restored.one.pixels)
                 yield spent | figures | coverage(case, restored)
 
         settings = {"protocol": PROTOCOL[task][1], "plan": repr(plan), "device": device}
-        settings |= {"interval": calibration.record(verb)}
+        settings |= {"interval": tool.calibration.record(verb)}
         items = setup.first(len(setup.cases))
         setup.bench.row(
-            OURS, task, items, answers, model=model.sha256, seeds=[plan.seed], settings=settings, seconds=share
+            OURS, task, items, answers, model=tool.model.sha256, seeds=[plan.seed], settings=settings, seconds=share
         )
         _tell(setup, OURS, task)
 
 
-def restore(case: Case, network, plan, calibration, device: str = "cpu"):
-    """One case through the functions of the restore verb; the kind of picture is told, as `--kind` does."""
+def restore(case: Case, tool, plan, device: str = "cpu"):
+    """One case through the functions of the restore verb; the kind of picture is told, as `--kind` does.
+
+    tool: `recolouring.Tool` of the restorer, or for the task colour of the colourist.
+    """
     import torch
 
+    from difusa.domains.heritage import recolouring
     from difusa.domains.heritage.data import Picture
     from difusa.domains.heritage.observation import Prepared
     from difusa.domains.heritage.restoring import restore_picture
@@ -167,7 +173,9 @@ def restore(case: Case, network, plan, calibration, device: str = "cpu"):
     seen = Observation(observed, doubt, task, int(told["kind"]), told["factor"], case.cells)
     lost = np.zeros(case.truth.shape[:2], bool) if case.mask is None else case.mask
     ready = Prepared(Picture(case.damaged), seen, lost, None)
-    return restore_picture(network, ready, plan, (case.verb_task,), calibration, device=device)
+    if case.verb_task == "colour":
+        return recolouring.recolour(recolouring.untouched(ready), seen, tool, plan, device=device)
+    return restore_picture(tool.network, ready, plan, (case.verb_task,), tool.calibration, device=device)
 
 
 def coverage(case: Case, restored) -> dict[str, float]:
