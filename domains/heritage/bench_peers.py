@@ -10,7 +10,9 @@ from functools import cache
 
 import numpy as np
 
-from difusa.domains.heritage.cases import SIGMA, Case
+from difusa.domains.heritage import blur_kernel
+from difusa.domains.heritage.cases import SIGMA, Case, levels
+from difusa.domains.heritage.deblur import sharpened
 from difusa.domains.heritage.metrics import weights_in
 
 Method = Callable[[Case], np.ndarray]
@@ -107,6 +109,15 @@ def wiener_told(case: Case, balance: float = 0.01) -> np.ndarray:
     return whole(np.stack(planes, axis=-1)[margin:-margin, margin:-margin])
 
 
+def formula(case: Case) -> np.ndarray:
+    """What the restorer sees of a blurred picture: its estimated blur undone, no network."""
+    return levels(blur_kernel.deblurred(case.damaged.astype(np.float32) / 127.5 - 1, case.blur))
+
+
+def formula_told(case: Case) -> np.ndarray:
+    return levels(sharpened(case.damaged.astype(np.float32) / 127.5 - 1, case.kernel))
+
+
 def lanczos(case: Case) -> np.ndarray:
     from PIL import Image
 
@@ -192,7 +203,12 @@ PEERS: dict[str, dict[str, Method]] = {
         "total variation": total_variation,
     },
     "jpeg": {"total variation": deblock},
-    "deblur": {"unsharp mask": unsharp, "Wiener (told the kernel)": wiener_told},
+    "deblur": {
+        "unsharp mask": unsharp,
+        "estimated kernel, formula only": formula,
+        "Wiener (told the kernel)": wiener_told,
+        "formula, told the kernel": formula_told,
+    },
     "sr2": ENLARGERS,
     "sr4": ENLARGERS,
     "colour": {"automatic levels": stretch, "grey world": grey_world},

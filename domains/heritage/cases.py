@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from difusa.domains.heritage import compression, corpus, damage
+from difusa.domains.heritage import blur_kernel, compression, corpus, damage
 from difusa.domains.heritage.fill import first_guess
 from difusa.domains.heritage.network import KINDS, TASKS
 from difusa.shared.seeds import stream
@@ -26,7 +26,10 @@ PROTOCOL = {
     "scratches": ("inpaint", "thin scratches, 1 to 3 px wide, 13 % of the crop"),
     "denoise": ("denoise", f"Gaussian noise, sigma {SIGMA} of 255"),
     "jpeg": ("jpeg", f"JPEG quality {QUALITY}, 4:2:0"),
-    "deblur": ("deblur", "motion blur, 5 to 11 px in a random direction, the kernel not told"),
+    "deblur": (
+        "deblur",
+        "motion blur, 5 to 11 px in a random direction, the kernel not told but estimated from the damaged crop",
+    ),
     "sr2": ("sr2", "reduced by 2 (area average)"),
     "sr4": ("sr4", "reduced by 4 (area average)"),
     "colour": ("colour", "yellowed varnish or faded dyes, strength not told"),
@@ -79,6 +82,11 @@ class Case:
         """Where the truth's DCT coefficients lie, as far as the decoded pixels of a JPEG case show."""
         return compression.cells(self.damaged, self.compression) if self.compression else ()
 
+    @cached_property
+    def blur(self) -> blur_kernel.Blur | None:
+        """What the restorer takes the blur of a deblurring case for; the kernel is not told."""
+        return blur_kernel.estimated(self.damaged.astype(np.float32) / 127.5 - 1) if self.task == "deblur" else None
+
     @property
     def scored(self) -> np.ndarray | None:
         """Where PSNR and coverage are read: in the loss, or the whole crop (None)."""
@@ -100,6 +108,8 @@ class Case:
             planes[{"jpeg": 0, "deblur": 1, "sr2": 2, "sr4": 2, "colour": 3}[self.task]] = 1
         if self.low is not None:
             observed = damage.with_means(observed, self.low.astype(np.float32) / 127.5 - 1)
+        if self.blur is not None:
+            observed = blur_kernel.deblurred(observed, self.blur)
         return {
             "observed": np.ascontiguousarray(observed.transpose(2, 0, 1)),
             "doubt": doubt[None],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from difusa.domains.heritage.deblur import sharpened
 from difusa.domains.heritage.fill import first_guess
 from difusa.domains.heritage.network import TASKS
 
@@ -16,7 +17,7 @@ TYPICAL_DOUBT = {
     "outpaint": np.inf,
     "denoise": 25 / 127.5,
     "jpeg": 0.065,
-    "deblur": 0.12,
+    "deblur": 0.08,
     "sr2": 0.08,
     "sr4": 0.14,
     "colour": 0.25,
@@ -192,7 +193,7 @@ def observe(
     task = np.zeros(len(TASKS), np.float32)
     if plane is not None:
         task[TASKS.index(plane)] = 1
-        if rng.random() < 0.3:  # mixtures: a compressed, blurred or faded picture that is noisy too
+        if kind != "blur" and rng.random() < 0.3:  # mixtures: a compressed, small or faded picture that is noisy too
             noise = float(np.exp(rng.uniform(np.log(0.02), np.log(0.2))))
             seen, doubt = add_noise(seen, rng, noise), float(np.hypot(doubt, noise))
     level = np.full(clean.shape[:2], doubt, np.float32)
@@ -217,15 +218,26 @@ def _damaged(kind: str, clean: np.ndarray, rng) -> tuple[np.ndarray, float, str 
     if kind == "halftone":
         return halftone(clean, rng), 0.3, "compression"
     if kind == "blur":
-        if rng.random() < 0.6:
-            kernel = motion_kernel(rng.uniform(3, 13), rng.uniform(0, np.pi))
-        else:
-            kernel = gaussian_kernel(rng.uniform(0.7, 2.5))
-        return blur(clean, kernel), TYPICAL_DOUBT["deblur"], "blur"
+        return blurred_and_back(clean, rng), TYPICAL_DOUBT["deblur"], "blur"
     if kind == "reduction":
         factor = 2 if rng.random() < 0.55 else 4
         return enlarge(reduce(clean, factor), clean.shape[:2]), TYPICAL_DOUBT[f"sr{factor}"], "downsample"
     return age(clean, rng), TYPICAL_DOUBT["colour"], "colour"
+
+
+def blurred_and_back(clean: np.ndarray, rng) -> np.ndarray:
+    """Blurred, rounded to 8 bits, sometimes noisy, and sharpened by a kernel that is nearly the true one, as an estimate is."""
+    if rng.random() < 0.6:
+        length, angle = rng.uniform(3, 13), rng.uniform(0, np.pi)
+        kernel = motion_kernel(length, angle)
+        guess = motion_kernel(max(1.0, length * rng.normal(1, 0.05)), angle + rng.normal(0, 0.05))
+    else:
+        sigma = rng.uniform(0.7, 2.5)
+        kernel, guess = gaussian_kernel(sigma), gaussian_kernel(sigma * rng.normal(1, 0.05))
+    noise = 0.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(np.log(0.004), np.log(0.04))))
+    seen = add_noise(blur(clean, kernel), rng, noise)
+    seen = np.clip(np.rint((seen + 1) * 127.5), 0, 255).astype(np.float32) / 127.5 - 1
+    return sharpened(seen, guess, noise).clip(-1, 1)
 
 
 def _real_mask(clean: np.ndarray, rng, data: Path) -> np.ndarray | None:

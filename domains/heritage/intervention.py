@@ -58,6 +58,7 @@ def write_results(source, target, picture, ready, restored: Restored, mask, how:
     return {
         "source": str(source), "out": str(target), "bundle": str(beside), "tasks": list(tasks), "tiles": restored.tiles,
         "regions": len(restored.regions), "restored_share": report["mask"]["restored_share"], "noise": ready.noise,
+        "blur": ready.blur and ready.blur.record(),
         "calibrated": restored.calibrated, "notes": report["notes"],
     }  # fmt: skip
 
@@ -104,6 +105,7 @@ def intervention(
                  "marked_share": round(float((marks > 0).mean()), 6), "restored_share": round(share, 6),
                  "pixels_changed_outside": touched},
         "tasks": list(tasks), "kind": wish.kind, "pick": wish.pick, "noise_grey_levels": ready.noise,
+        "blur": ready.blur and ready.blur.record(),
         "model": {"name": tools.model.name, "sha256": tools.model.sha256},
         "seed": plan.seed, "plan": repr(plan), "sigmas": [round(float(s), 5) for s in plan.sigmas()],
         "space": repr(plan.space()), "guidance": restored.guidance,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from difusa.domains.heritage import compression
+from difusa.domains.heritage import blur_kernel, compression
 from difusa.domains.heritage.damage import TYPICAL_DOUBT, enlarge, jpeg_doubt, with_means
 from difusa.domains.heritage.data import INVERSE_TURN, Picture, decode, encode, load, turn
 from difusa.domains.heritage.fill import first_guess
@@ -54,21 +54,31 @@ def load_mask(path, picture: Picture) -> np.ndarray:
 @dataclass(frozen=True)
 class Prepared:
     """base: the picture at the output's size, what stays where nothing is restored; seen: the network's condition;
-    lost [H, W]: pixels filled from the prior alone; noise: grey levels of 8 bits assumed for denoising, or None."""
+    lost [H, W]: pixels filled from the prior alone; noise: grey levels of 8 bits assumed for denoising, or None; blur: what
+    deblurring undid before the network saw the picture, or None."""
 
     base: Picture
     seen: Observation
     lost: np.ndarray
     noise: float | None
+    blur: blur_kernel.Blur | None = None
 
 
 def prepare(
-    picture: Picture, mask: np.ndarray | None, tasks: tuple[str, ...], *, noise: float | None, border: int, kind: str
+    picture: Picture,
+    mask: np.ndarray | None,
+    tasks: tuple[str, ...],
+    *,
+    noise: float | None,
+    border: int,
+    kind: str,
+    blur: str | None = None,
 ) -> Prepared:
     """Build the network's condition.
 
     mask [H, W] bool or None: losses when `inpaint` is among the tasks, else the only place that the tasks may change.
-    noise: standard deviation in 8-bit grey levels, estimated when None; border: pixels added on each side by outpaint.
+    noise: standard deviation in 8-bit grey levels, estimated when None; border: pixels added on each side by outpaint;
+    blur: as `blur_kernel.told` reads it, estimated when None.
     """
     if kind not in KINDS:
         raise ValueError(f"--kind {kind}: there are {', '.join(KINDS)}")
@@ -79,11 +89,15 @@ def prepare(
         raise ValueError(
             f"--task {','.join(tasks)} changes the whole canvas and takes no mask: leave the mask out, or add inpaint"
         )
+    clean, undone = encode(picture.pixels), None
+    if blur is not None and "deblur" not in tasks:
+        raise ValueError(f"--blur {blur} says what deblur is to undo: add deblur to --task, or leave --blur out")
+    if "deblur" in tasks:
+        clean, undone = _sharp(clean, lost, only, blur, noise)
     if "denoise" in tasks:
-        noise = estimated_noise(picture.pixels) if noise is None else noise
+        noise = (max(undone.noise, 0.5) if undone else estimated_noise(picture.pixels)) if noise is None else noise
         if not 0 < noise < 128:
             raise ValueError(f"--noise {noise:g}: give the standard deviation in 8-bit grey levels, between 0 and 128")
-    clean = encode(picture.pixels)
     if factor > 1:
         picture, clean, lost = _enlarged(picture, clean.numpy(), lost, factor)
     how = None
@@ -112,7 +126,17 @@ def prepare(
         Observation(observed, doubt, task, KINDS.index(kind), exact, cells),
         lost,
         noise if "denoise" in tasks else None,
+        undone,
     )
+
+
+def _sharp(clean: torch.Tensor, lost: np.ndarray, only: np.ndarray | None, blur: str | None, noise: float | None):
+    """The picture [3, H, W] with its blur undone where it may change, and the blur."""
+    rows = first_guess(clean.numpy().transpose(1, 2, 0), lost)
+    undone = blur_kernel.estimated(rows) if blur is None else blur_kernel.with_noise(blur_kernel.told(blur), rows)
+    sharp = blur_kernel.deblurred(rows, undone, noise, known=~lost)
+    sharp = sharp if only is None else np.where(only[..., None], sharp, rows)
+    return torch.from_numpy(np.ascontiguousarray(sharp.transpose(2, 0, 1))), undone
 
 
 def estimated_noise(pixels: np.ndarray) -> float:

@@ -24,6 +24,7 @@ def restore(
     samples: int = 4,
     pick: str = "mean",
     noise: float | None = None,
+    blur: str | None = None,
     border: int = 64,
     kind: str = "unknown",
     steps: int = 3,
@@ -52,6 +53,8 @@ def restore(
     samples: versions to draw; OUT is their mean.
     pick: mean (fewest errors) or sample (one version, with its texture).
     noise: standard deviation of the noise in 8-bit grey levels, for denoise; estimated when left out.
+    blur: the blur that deblur undoes, motion:LENGTH,ANGLE (px, degrees anticlockwise from horizontal) or gaussian:SIGMA
+        (px), such as motion:9,30 or gaussian:1.5; estimated from the whole picture when left out.
     border: pixels to add on each side, for outpaint.
     kind: painting, photograph, manuscript or unknown.
     steps: network evaluations a sample, at most.
@@ -87,7 +90,7 @@ def restore(
     )
     with Run("heritage restore", seed=seed, model=found, device=device, progress=progress) as run:
         tools = Tools(found.load(device), found, load_calibration(found.folder, found.sha256), plan, device, run)
-        wish = Wish(task, pick, find_damage, noise, border, kind)
+        wish = Wish(task, pick, find_damage, noise, border, kind, blur)
         done, failed = [], {}
         for source, target, marks in jobs:
             run.progress = Meter() if progress is None else progress
@@ -115,6 +118,7 @@ class Wish:
     noise: float | None
     border: int
     kind: str
+    blur: str | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,9 @@ def _restore_file(source: Path, target: Path, marks: Path | None, wish: Wish, to
         print(f"{source}: the mask is empty, nothing is damaged: pixels are written as they are", file=sys.stderr)
     if mask is not None and mask.all():
         print(f"{source}: the mask covers the whole picture: all of it will be invented", file=sys.stderr)
-    ready = prepare(picture, mask, tasks, noise=wish.noise, border=wish.border, kind=wish.kind)
+    ready = prepare(
+        picture, mask, tasks, noise=wish.noise, border=wish.border, kind=wish.kind, blur=wish.blur
+    )  # fmt: skip
     restored = restore_picture(
         tools.network, ready, tools.plan, tasks, tools.calibration, device=tools.device,
         progress=tools.run.progress, watch=tools.run.counted,
