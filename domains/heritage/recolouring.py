@@ -114,10 +114,18 @@ def untouched(ready: Prepared) -> Restored:
     return Restored(ready.base, ready.base, ready.base, nothing, nothing.copy(), [], True, 0, "", 0)
 
 
+def doubted(ready: Prepared, only: np.ndarray | None) -> Observation:
+    """What a picture prepared for other tasks tells of its colour: lost pixels stay lost, all others of `only` [H, W], by
+    default all, are doubtful."""
+    doubt = np.where(ready.lost, np.float32(np.inf), np.float32(TYPICAL_DOUBT["colour"]))
+    doubt = doubt if only is None else np.where(only, doubt, np.float32(0))
+    return replace(ready.seen, doubt=torch.from_numpy(doubt)[None])
+
+
 def recolour(restored: Restored, seen: Observation, tool: Tool, plan: Plan, *, device="cpu", watch=None) -> Restored:
     """The colour of a picture undone wherever `seen` doubts it, after the other tasks.
 
-    seen: as `prepare` tells it with `colour` among the tasks; of it only doubt and kind are used. The interval of the
+    seen: as `prepare` tells it for the task `colour`, or `doubted`; of it only doubt and kind are used. The interval of the
     other tasks grows by the gain and adds to that of the colour as independent errors do.
     """
     base = restored.picture

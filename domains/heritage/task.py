@@ -1,7 +1,7 @@
 """The verbs of heritage: restore a damaged picture and show what was invented; undo gives the original back."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,8 @@ def restore(
     mask: picture of the same size, non-zero = damaged; for several pictures a folder of masks with the same names.
     find_damage: find the damage automatically (added to the mask, if one is given).
     task: comma-separated from inpaint, denoise, deblur, jpeg, sr2, sr4, colour, outpaint; inpaint alone with a mask.
-        A mask without inpaint says where the other tasks may change pixels.
+        A mask without inpaint says where the other tasks may change pixels. colour draws one change of the whole
+        picture a sample and comes last, on what the other tasks made, whichever the model.
     samples: versions to draw; OUT is their mean.
     pick: mean (fewest errors) or sample (one version, with its texture).
     noise: standard deviation of the noise in 8-bit grey levels, for denoise; estimated when left out.
@@ -135,6 +136,7 @@ class Tools:
 
 def _restore_file(source: Path, target: Path, marks: Path | None, wish: Wish, tools: Tools) -> dict:
     """One picture from file to file; the figures of its row in the run's report."""
+    from difusa.domains.heritage import recolouring
     from difusa.domains.heritage.intervention import write_results
     from difusa.domains.heritage.observation import load_mask, parse_tasks, prepare
     from difusa.domains.heritage.restoring import restore_picture
@@ -154,14 +156,23 @@ def _restore_file(source: Path, target: Path, marks: Path | None, wish: Wish, to
         print(f"{source}: the mask is empty, nothing is damaged: pixels are written as they are", file=sys.stderr)
     if mask is not None and mask.all():
         print(f"{source}: the mask covers the whole picture: all of it will be invented", file=sys.stderr)
+    others = tuple(t for t in tasks if t != "colour")
     ready = prepare(
-        picture, mask, tasks, noise=wish.noise, border=wish.border, kind=wish.kind, blur=wish.blur
-    )  # fmt: skip
-    restored = restore_picture(
-        tools.network, ready, tools.plan, tasks, tools.calibration, device=tools.device,
+        picture, mask, others or tasks, noise=wish.noise, border=wish.border, kind=wish.kind, blur=wish.blur
+    )
+    restored = recolouring.untouched(ready) if not others else restore_picture(
+        tools.network, ready, tools.plan, others, tools.calibration, device=tools.device,
         progress=tools.run.progress, watch=tools.run.counted,
         tell=lambda text: print(f"{source}: {text}", file=sys.stderr),
     )  # fmt: skip
+    if "colour" in tasks:
+        colourist = recolouring.tool(tools.device)
+        seen = recolouring.doubted(ready, None if mask is None or "inpaint" in tasks else mask)
+        restored = recolouring.recolour(
+            restored, seen, colourist, tools.plan, device=tools.device, watch=tools.run.counted
+        )
+        if not others:  # then the report names the colourist and nothing else
+            tools = replace(tools, network=colourist.network, model=colourist.model, calibration=colourist.calibration)
     how = "drawn" if marks else "none"
     how = ("drawn and found" if marks else "found") if wish.find_damage else how
     return write_results(source, target, picture, ready, restored, mask, how, tasks, wish, tools)
