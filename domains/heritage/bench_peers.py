@@ -131,6 +131,11 @@ def stretch(case: Case, cut: float = 1.0) -> np.ndarray:
     return whole((case.damaged - low) / np.maximum(high - low, 1))
 
 
+def full_range(case: Case) -> np.ndarray:
+    """Each colour stretched between its least and its largest value: exact where the picture reached black and white."""
+    return stretch(case, 0.0)
+
+
 def grey_world(case: Case) -> np.ndarray:
     """Each colour scaled to the picture's mean brightness."""
     mean = case.damaged.mean((0, 1))
@@ -211,7 +216,7 @@ PEERS: dict[str, dict[str, Method]] = {
     },
     "sr2": ENLARGERS,
     "sr4": ENLARGERS,
-    "colour": {"automatic levels": stretch, "grey world": grey_world},
+    "colour": {"automatic levels": stretch, "full range": full_range, "grey world": grey_world},
     "outpaint": {"nearest pixel": edge_pixels, **INPAINTERS},
 }
 # methods too slow for every crop, and on how many they are run: the first ones, which are a fair sample of all
