@@ -74,7 +74,9 @@ def bust(molecule: Molecule) -> dict[str, bool]:
     Check -> passed. A check that gives no answer (the energy ratio, where no conformer can be embedded) is not passed.
     Raises ValueError as to_rdkit for bonds that cannot even be drawn.
     """
+    from pandas import notna
+
     mol = to_rdkit(molecule, sanitize=False)
     mol.UpdatePropertyCache(strict=False)
     table = _buster().bust([mol]).iloc[0]
-    return {name: value is True or value == 1 for name, value in table.items()}
+    return {name: bool(notna(value) and value) for name, value in table.items()}
