@@ -1,6 +1,6 @@
 """Drawing molecules: first the skeletons of heavy atoms, then the places of their hydrogens."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +8,15 @@ import torch
 from torch import Tensor
 
 from difusa.domains.molecules.chemistry import CHARGES
+from difusa.domains.molecules.constraints import Constrained, settled
 from difusa.domains.molecules.molecule import Skeleton
 from difusa.domains.molecules.network import BONDS, CATEGORIES, ONEHOT, pairs_of
 from difusa.shared.samplers import SAMPLERS, Tempered, last, schedule, start
-from difusa.shared.seeds import streams
+from difusa.shared.seeds import stream, streams
 from difusa.shared.spaces import Centred, Euclidean, Held, Product, State
 
 ROWS = 288  # atoms a network run: samples of one size are run ROWS // size at a time, whatever --batch says
+HYDROGENS = 1  # part of a sample's random stream: their places must not depend on the skeleton's own noise
 HYDROGEN_SHARE = 5  # one evaluation in so many goes to the hydrogens
 
 
@@ -57,23 +59,6 @@ class Plan:
         return schedule("dpmpp_2m", self.hydrogen_steps, 0.01, self.hydrogen_sigma_max)
 
 
-@dataclass(frozen=True)
-class Allowed:
-    """A denoiser whose atoms are of the allowed elements only: the estimate of the one-hot renormalised over them.
-
-    elements: 1 for allowed classes [classes], or [B, N, classes] atom by atom.
-    """
-
-    denoise: Callable
-    elements: Tensor
-
-    def __call__(self, x: State, sigma: Tensor) -> State:
-        clean = dict(self.denoise(x, sigma))
-        kept = clean["elements"] * self.elements
-        clean["elements"] = kept * (ONEHOT / kept.sum(-1, keepdim=True).clamp(min=1e-12))
-        return clean
-
-
 def in_groups(sizes: Sequence[int]) -> Iterator[tuple[int, list[int], int]]:
     """(size, places, full): samples of one size, at most `full` at a time; a network run is always padded to `full`."""
     order = sorted(range(len(sizes)), key=lambda k: (sizes[k], k))
@@ -94,26 +79,37 @@ def skeletons(
     *,
     elements: Sequence[int],
     allowed=None,
+    formula: dict[int, int] | None = None,
+    carried: Sequence[int] | None = None,
     watch=None,
     ran=None,
 ) -> list[Skeleton]:
     """One skeleton of atoms[k] heavy atoms for the random stream of each of `indices`.
 
-    elements: atomic number of each class; allowed: atomic numbers that may occur (hydrogen never does).
+    elements: atomic number of each class; allowed: atomic numbers that may occur (hydrogen never does). formula: heavy
+    atoms by atomic number, their sum that of every skeleton; carried[k]: its hydrogens in all. All three are obeyed always.
     watch: wraps the denoiser of a trajectory (Run.counted); ran(count): called after each group.
     """
-    mask = torch.tensor([float(n != 1 and (allowed is None or n in allowed)) for n in elements])
+    device = next(network.parameters()).device
+    mask = torch.tensor([float(n != 1 and (allowed is None or n in allowed)) for n in elements], device=device)
     if not mask.any():
         raise ValueError(
             f"no heavy element is allowed: the model knows {', '.join(str(n) for n in elements if n != 1)}"
         )
+    counts = None
+    if formula is not None:
+        counts = torch.tensor([formula.get(n, 0) for n in elements], device=device)
+        if wrong := [n for n in atoms if n != counts.sum()] or [n for n in formula if n not in elements or n == 1]:
+            raise ValueError(f"a formula of {sum(formula.values())} heavy atoms of {formula} does not fit {wrong[0]}")
     found: list[Skeleton | None] = [None] * len(atoms)
     for size, group, full in in_groups(atoms):
         like = blank(network, full, size)
-        present = torch.ones(full, size, dtype=torch.bool)
+        present = torch.ones(full, size, dtype=torch.bool, device=device)
         space = _tempered(Product(coords=Centred(), **{k: Euclidean() for k in CATEGORIES}), plan)
-        rng = streams(plan.seed, [indices[k] for k in group] + [indices[group[0]]] * (full - len(group)))
-        denoise = Allowed(lambda x, sigma, p=present: network(x, sigma.float(), present=p), mask)
+        rows = group + group[:1] * (full - len(group))
+        rng = streams(plan.seed, [indices[k] for k in rows])
+        total = None if carried is None else torch.tensor([carried[k] for k in rows], device=device)
+        denoise = Constrained(lambda x, sigma, p=present: network(x, sigma.float(), present=p), mask, counts, total)
         sigmas = plan.sigmas()
         with torch.no_grad():
             walk = SAMPLERS[plan.sampler](
@@ -121,7 +117,9 @@ def skeletons(
             )
             x = last(walk)
         for row, k in enumerate(group):
-            found[k] = decoded({name: value[row] for name, value in x.items()}, network.scale, elements)
+            one = {name: value[row].cpu() for name, value in x.items()}
+            best = settled(one, mask, counts, None if carried is None else int(carried[k]))
+            found[k] = decoded(one, *best, network.scale, elements)
         if ran:
             ran(len(group))
     return found
@@ -131,20 +129,21 @@ def blank(network, count: int, atoms: int) -> State:
     """A state of zeros."""
     pairs = atoms * (atoms - 1) // 2
     rows = {"coords": (atoms, 3)} | {k: (pairs if k == "bonds" else atoms, n) for k, n in network.classes.items()}
-    return {k: torch.zeros(count, *shape) for k, shape in rows.items()}
+    device = next(network.parameters()).device
+    return {k: torch.zeros(count, *shape, device=device) for k, shape in rows.items()}
 
 
-def decoded(x: dict[str, Tensor], scale: float, elements: Sequence[int]) -> Skeleton:
-    """The molecule's skeleton in a state without batch axis: each category the likeliest."""
-    best = {k: x[k].argmax(-1).numpy() for k in CATEGORIES}
-    i, j = (k.numpy() for k in pairs_of(len(best["elements"])))
-    bonded = best["bonds"] > 0
+def decoded(x: dict[str, Tensor], classes: np.ndarray, carried: np.ndarray, scale: float, elements) -> Skeleton:
+    """The skeleton in a state without batch axis: element classes [N] and hydrogens `carried` [N] as told, the rest likeliest."""
+    charges, bonds = (x[k].argmax(-1).numpy() for k in ("charges", "bonds"))
+    i, j = (k.numpy() for k in pairs_of(len(classes)))
+    bonded = bonds > 0
     return Skeleton(
-        np.array(elements, np.uint8)[best["elements"]],
+        np.array(elements, np.uint8)[classes],
         x["coords"].double().numpy() * scale,
-        np.array(CHARGES, np.int8)[best["charges"]],
-        best["hydrogens"].astype(np.uint8),
-        np.stack([i[bonded], j[bonded], best["bonds"][bonded]], axis=1).astype(np.int32).reshape(-1, 3),
+        np.array(CHARGES, np.int8)[charges],
+        carried.astype(np.uint8),
+        np.stack([i[bonded], j[bonded], bonds[bonded]], axis=1).astype(np.int32).reshape(-1, 3),
     )
 
 
@@ -160,12 +159,16 @@ def hydrogens(
             continue
         rows = [_explicit(bare[k], network, elements) for k in group]
         rows += rows[:1] * (full - len(rows))
-        state, given, anchor = ({k: torch.stack([r[p][k] for r in rows]) for k in rows[0][p]} for p in (0, 1, 2))
-        present = torch.ones(full, state["coords"].shape[1], dtype=torch.bool)
+        device = next(network.parameters()).device
+        state, given, anchor = (
+            {k: torch.stack([r[p][k] for r in rows]).to(device) for k in rows[0][p]} for p in (0, 1, 2)
+        )
+        present = torch.ones(full, state["coords"].shape[1], dtype=torch.bool, device=device)
         free = (~given["coords"])[..., None].float()
-        still = {k: Held(Euclidean(), torch.zeros(1)) for k in CATEGORIES}
+        still = {k: Held(Euclidean(), torch.zeros(1, device=device)) for k in CATEGORIES}
         space = _tempered(Product(coords=Held(Euclidean(), free), **still), plan)
-        rng = streams(plan.seed, [indices[k] for k in group] + [indices[group[0]]] * (full - len(group)))
+        chosen = [indices[k] for k in group + group[:1] * (full - len(group))]
+        rng = [stream(plan.seed, index, HYDROGENS) for index in chosen]
         sigmas = plan.hydrogen_sigmas()
 
         def denoise(x, sigma, present=present, given=given, anchor=anchor["anchor"]):
@@ -176,7 +179,7 @@ def hydrogens(
             x = last(SAMPLERS["dpmpp_2m"](watch(denoise) if watch else denoise, space, noisy, sigmas, rng=rng))
         for row, k in enumerate(group):
             centre = bare[k].positions.mean(0)
-            found[k] = x["coords"][row, len(bare[k]) :].double().numpy() * network.scale + centre
+            found[k] = x["coords"][row, len(bare[k]) :].cpu().double().numpy() * network.scale + centre
         if ran:
             ran(len(group))
     return found
