@@ -23,9 +23,8 @@ ROUNDS = 8  # of Gauss and Newton's method
 
 @dataclass(frozen=True)
 class Blur:
-    """family: none, motion (light shared among the pixels on its way), line (a motion drawn one pixel wide, as programs
-    do) or gaussian; size: px, a motion's length or a Gaussian's sigma; angle: of a motion, degrees anticlockwise from
-    horizontal; noise: standard deviation in 8-bit grey levels, None where not read; odds: log odds
+    """family: none, motion or gaussian; size: px, a motion's length or a Gaussian's sigma; angle: of a motion, degrees
+    anticlockwise from horizontal; noise: standard deviation in 8-bit grey levels, None where not read; odds: log odds
     against a sharp picture, None where the blur was told."""
 
     family: str
@@ -38,27 +37,15 @@ class Blur:
     def kernel(self) -> np.ndarray:
         """The correlation's weights [K, K], K odd, sum 1."""
         if self.family == "motion":
-            return way_kernel(self.size, -np.radians(self.angle))
-        if self.family == "line":
             return motion_kernel(self.size, -np.radians(self.angle))  # rows count downwards
         return gaussian_kernel(self.size) if self.family == "gaussian" else np.ones((1, 1), np.float32)
 
     def record(self) -> dict:
         """What the reports say of it."""
         named = {"motion": {"length_px": round(self.size, 2), "angle_degrees": round(self.angle, 1)}}
-        named |= {"line": named["motion"], "gaussian": {"sigma_px": round(self.size, 2)}}
+        named |= {"gaussian": {"sigma_px": round(self.size, 2)}}
         sure = {"origin": "told"} if self.odds is None else {"origin": "estimated", "log_odds": round(self.odds, 1)}
         return {"family": self.family} | named.get(self.family, {}) | sure
-
-
-def way_kernel(length: float, angle: float) -> np.ndarray:
-    """Normalised kernel of a motion of `length` px along `angle` radians: how long of the way lies in each pixel."""
-    margin = int(np.ceil(length / 2))
-    steps = (np.arange(64 * margin) + 0.5) / (64 * margin) - 0.5
-    rows, columns = (np.rint(length * steps * part).astype(int) + margin for part in (np.sin(angle), np.cos(angle)))
-    kernel = np.zeros((2 * margin + 1, 2 * margin + 1), np.float32)
-    np.add.at(kernel, (rows, columns), 1)
-    return kernel / kernel.sum()
 
 
 def told(text: str) -> Blur:
@@ -113,11 +100,10 @@ def likeliest(power: np.ndarray) -> Blur:
     scores, noises = fit(power, gains)
     best, noise = first[0], noises[0]
     chosen, odds = best, 0.0
-    for family in ("motion", "line", "gaussian"):
+    for family in ("motion", "gaussian"):
         where = [i for i, blur in enumerate(first) if blur.family == family]
         at = where[int(np.argmin(scores[where]))]
-        refined = _refined if family != "line" else _as_it_is  # all lines were tried
-        blur, score, level = refined(power, first[at], scores[at], noises[at])
+        blur, score, level = _refined(power, first[at], scores[at], noises[at])
         end = blur.family != "gaussian" and blur.size >= LENGTHS[-1]
         if scores[0] - score > max(odds, 2 * SURE if end else SURE):
             chosen, odds, noise = blur, float(scores[0] - score), level
@@ -199,10 +185,6 @@ def _refined(power: np.ndarray, blur: Blur, score: float, noise: float) -> tuple
     return blur, float(score), float(noise)
 
 
-def _as_it_is(power: np.ndarray, blur: Blur, score: float, noise: float) -> tuple[Blur, float, float]:
-    return blur, float(score), float(noise)
-
-
 @cache
 def _plane():
     """The bins' frequencies, which of them are used, their weights, and the smooth terms [bins, 7] of a log spectrum."""
@@ -231,7 +213,5 @@ def _first() -> tuple[list[Blur], np.ndarray]:
     """The blurs tried first, "none" ahead, and their gains."""
     found = [Blur("none")]
     found += [Blur("motion", n, a * 180 / ANGLES) for n in LENGTHS for a in range(0, ANGLES, 1 if n > 5 else 2)]
-    lines = [Blur("line", n / 2, a * 3.75) for n in range(6, 31) for a in range(48)]
-    found += {np.trim_zeros(blur.kernel).tobytes(): blur for blur in lines}.values()  # many are drawn alike
     found += [Blur("gaussian", sigma) for sigma in SIGMAS]
     return found, np.stack([gain(blur) for blur in found])

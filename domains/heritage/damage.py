@@ -108,14 +108,12 @@ def halftone(picture: np.ndarray, rng, period: float | None = None) -> np.ndarra
 
 
 def motion_kernel(length: float, angle: float) -> np.ndarray:
-    """Normalised line kernel: `length` px along `angle` radians."""
-    import cv2
-
-    size = 2 * int(np.ceil(length / 2)) + 1
-    kernel = np.zeros((size, size), np.float32)
-    half = np.array([np.cos(angle), np.sin(angle)]) * (length - 1) / 2
-    ends = [tuple(int(c) for c in np.rint(16 * (size // 2 + sign * half))) for sign in (-1, 1)]
-    cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, shift=4)
+    """Normalised kernel of a motion of `length` px along `angle` radians: how long of the way lies in each pixel."""
+    margin = int(np.ceil(length / 2))
+    steps = (np.arange(64 * margin) + 0.5) / (64 * margin) - 0.5
+    rows, columns = (np.rint(length * steps * part).astype(int) + margin for part in (np.sin(angle), np.cos(angle)))
+    kernel = np.zeros((2 * margin + 1, 2 * margin + 1), np.float32)
+    np.add.at(kernel, (rows, columns), 1)
     return kernel / kernel.sum()
 
 

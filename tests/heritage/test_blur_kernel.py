@@ -97,7 +97,6 @@ def test_told_kernels():
     assert np.trace(way[:, ::-1]) == pytest.approx(1) and np.trace(way) < 0.3
     # in a row: each pixel as long as the motion is in it
     assert np.allclose(told("motion:4,0").kernel[2], [0.125, 0.25, 0.25, 0.25, 0.125])
-    assert np.allclose(Blur("line", 9, 45).kernel, motion_kernel(9, -np.pi / 4))
 
 
 @pytest.mark.parametrize("text", ["motion:9", "motion:0,30", "gaussian:x", "gaussian:-1", "box:3", "", "motion:9,nan"])
