@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data as pictures
 
 from difusa.domains.heritage.blur_kernel import Blur, deblurred, estimated, told
-from difusa.domains.heritage.damage import blur, gaussian_kernel, motion_kernel
+from difusa.domains.heritage.damage import blur, gaussian_kernel
 from difusa.domains.heritage.data import load
 from difusa.domains.heritage.deblur import POWER, ROUNDING, sharpened
 from difusa.domains.heritage.task import restore
