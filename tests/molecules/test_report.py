@@ -75,6 +75,7 @@ def test_noise_lowers_what_it_must(packed, held):
     assert value(figures[2], "molecule_stability") == 1  # its own bonds are as they were
 
 
+@pytest.mark.slow  # 15 s: two children import all that the judges need
 def test_the_costly_judges_see_a_seeded_draw(packed, held):
     pytest.importorskip("tblite")
     pytest.importorskip("posebusters")
