@@ -9,7 +9,7 @@ Of all rows of the file; what cannot be read is neither valid nor stable:
 Of all atoms that could be read: atom_stability, atom_stability_legacy, atom_stability_lookup.
 Of the valid: uniqueness = different canonical SMILES without stereo; of these: novelty = not in the training split.
 Of a seeded draw of the rows (judges.py):
-  posebusters_valid           all checks passed
+  posebusters_valid           all checks passed; not so where it gives no answer in time (`posebusters_failed`)
   xtb_relaxation_kcal_median, xtb_rmsd_median
                               of those valid and connected: energy set free, kcal/mol, and way of the heavy atoms, angstrom
 Of the valid: `distributions` against the held-out split, each beside its floor: as many molecules of the calibrate split.
@@ -139,6 +139,7 @@ def _judged(rows: list[Row], verdicts: list[Verdict], drawn: list[int], workers:
         "figures": figures,
         "costly_rows": len(drawn),
         "xtb_failed": len(late),
+        "posebusters_failed": len(broken),
         "posebusters_checks": {n: _plain(c) for n, c in checks.items()},
         "seconds_a_molecule": {"xtb": xtb_time, "posebusters": pose_time},
     }, late + broken
