@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from difusa.shared.networks.equivariant import Trunk, length
+from difusa.shared.networks.equivariant import Kind, length, make_trunk
 from difusa.shared.spaces import State
 
 CHARGES = 3  # -1, 0, +1
@@ -49,7 +49,7 @@ class Molecules(nn.Module):
     """Denoiser of molecular states; see the module's text.
 
     elements: number of element classes. scale: angstrom in a unit of coordinates. properties: numbers that a molecule
-    may be asked to have. The rest as in Trunk.
+    may be asked to have. trunk: "fast", or "e3nn", the slow reference. The rest as in equivariant.Trunk.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Molecules(nn.Module):
         heads: int = 8,
         layers: int = 6,
         properties: int = 0,
+        trunk: Kind = "fast",
     ):
         super().__init__()
         self.classes = {"elements": elements, "charges": CHARGES, "hydrogens": HYDROGENS, "bonds": BONDS}
@@ -70,7 +71,7 @@ class Molecules(nn.Module):
         self.of_atom = nn.Linear(elements + CHARGES + HYDROGENS + 3, width)
         self.of_pair = nn.Linear(BONDS + 2 + RADII, edge)
         self.of_wish = nn.Linear(2 * properties, width) if properties else None
-        self.trunk = Trunk(width, edge, hidden, channels, heads, layers)
+        self.trunk = make_trunk(trunk, width, edge, hidden, channels, heads, layers)
         self.atom_norm, self.pair_norm = nn.LayerNorm(width), nn.LayerNorm(edge)
         self.to_atom = nn.Linear(width, elements + CHARGES + HYDROGENS)
         self.to_pair = nn.Linear(edge, BONDS)
@@ -95,11 +96,9 @@ class Molecules(nn.Module):
         is known of it; zero, the centre, by default. wish [B, properties], not a number where nothing is asked for.
         """
         logits, coords = self.predict(x, sigma, present, given, anchor, wish)
-        given = given or {}
-        clean = {"coords": coords}
-        for name in CATEGORIES:
-            clean[name] = ONEHOT * logits[name].softmax(-1)
-            exact = given.get("bonds" if name == "bonds" else "atoms")
+        clean = {name: ONEHOT * logits[name].softmax(-1) for name in CATEGORIES} | {"coords": coords}
+        for name in clean:  # also the coordinates: going to the anchor and back rounds
+            exact = (given or {}).get(name if name in ("coords", "bonds") else "atoms")
             if exact is not None:
                 clean[name] = torch.where(exact[..., None], x[name], clean[name])
         return clean

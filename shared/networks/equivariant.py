@@ -6,10 +6,13 @@ reflections turn the output as they turn the input (the construction of Satorras
 vector channels as in Le et al. 2022 and attention weights read from the pairs).
 """
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+Kind = Literal["fast", "e3nn"]  # the trunk below, or the reference in reference.py, which needs the package e3nn
 TINY = 1e-8  # keeps the derivative of a length finite at zero
 
 
@@ -75,3 +78,14 @@ class Trunk(nn.Module):
         for layer in self.layers:
             h, e, v = layer(h, e, v, apart, pairs)
         return h, e, v
+
+
+def make_trunk(kind: Kind, width: int, edge: int, hidden: int, channels: int, heads: int, layers: int) -> nn.Module:
+    """The trunk of that kind; `heads` are the fast one's. Raises ValueError for another name."""
+    if kind not in get_args(Kind):
+        raise ValueError(f"network.trunk: {kind!r} is none of {', '.join(get_args(Kind))}")
+    if kind == "fast":
+        return Trunk(width, edge, hidden, channels, heads, layers)
+    from difusa.shared.networks.reference import Reference
+
+    return Reference(width, edge, hidden, channels, layers)

@@ -1,17 +1,24 @@
-"""The shared equivariant trunk keeps its symmetries, and the helper that says so can fail."""
+"""The shared equivariant trunks keep their symmetries, and the helper that says so can fail."""
+
+from functools import cache
 
 import pytest
 import torch
 
-from difusa.shared.networks.equivariant import Trunk
+from difusa.shared.networks.equivariant import make_trunk
 from difusa.shared.networks.symmetry import assert_equivariant
 
+KINDS = ["fast", "e3nn"]
 
-def trunk(dtype):
+
+@cache  # e3nn writes and compiles its products when a network is made
+def trunk(kind, dtype):
+    if kind == "e3nn":
+        pytest.importorskip("e3nn")
     torch.manual_seed(0)
-    network = Trunk(width=32, edge=16, hidden=32, channels=4, heads=4, layers=3).to(dtype)
+    network = make_trunk(kind, width=32, edge=16, hidden=32, channels=4, heads=4, layers=3).to(dtype)
     for p in network.parameters():  # layers that start at zero would hide their own faults
-        if not p.abs().sum():
+        if p.numel() and not p.abs().sum():
             torch.nn.init.normal_(p, std=0.2)
     return network
 
@@ -29,10 +36,11 @@ def call(network):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_trunk_is_equivariant(dtype):
+@pytest.mark.parametrize("kind", KINDS)
+def test_trunk_is_equivariant(kind, dtype):
     rng = torch.Generator().manual_seed(1)
     points, features = (torch.randn(9, n, generator=rng, dtype=dtype) for n in (3, 4))
-    errors = assert_equivariant(call(trunk(dtype)), points, features)
+    errors = assert_equivariant(call(trunk(kind, dtype)), points, features)
     assert set(errors) == {"rotation", "reflection", "translation", "permutation"}
 
 
@@ -52,8 +60,9 @@ def test_a_broken_network_is_named(broken, symmetry):
         assert_equivariant(broken, points, features)
 
 
-def test_padding_changes_nothing():
-    network = trunk(torch.float64)
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_changes_nothing(kind):
+    network = trunk(kind, torch.float64)
     rng = torch.Generator().manual_seed(2)
     points, features = (torch.randn(7, n, generator=rng, dtype=torch.float64) for n in (3, 32))
 
@@ -68,3 +77,8 @@ def test_padding_changes_nothing():
     padded = run(*wide, (torch.arange(11) < 7)[None])
     for a, b in zip(alone, padded):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_an_unknown_trunk_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="'slow' is none of fast, e3nn"):
+        make_trunk("slow", 32, 16, 32, 4, 4, 3)
