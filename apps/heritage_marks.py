@@ -10,11 +10,12 @@ from difusa.apps import jobs
 
 BRUSHES = {"brush": "freedraw", "rectangle": "rect", "polygon": "polygon"}
 CANVAS = 600  # least longest side of the canvas, px of the screen
+WIDEN = 1  # px, of what was found, unless the visitor says otherwise
 TINT = "rgba(214, 64, 32, 0.6)"
 
 
-def mark(view: masks.View, name: str, content: bytes, _) -> tuple[np.ndarray | None, bool]:
-    """The widgets: (mask [H, W] or None, whether the restoration itself shall look for damage)."""
+def mark(view: masks.View, name: str, content: bytes, _) -> tuple[np.ndarray | None, bool, str]:
+    """The widgets: (mask [H, W] or None, whether the restoration itself shall look for damage, the mask's origin)."""
     ways = {
         "find": _("Find it automatically"), "draw": _("Brush it"), "file": _("Upload a mask"),
         "whole": _("The whole picture"),
@@ -22,8 +23,10 @@ def mark(view: masks.View, name: str, content: bytes, _) -> tuple[np.ndarray | N
     way = st.segmented_control(
         _("Where is the damage?"), list(ways), format_func=ways.get, default="find", key="way", wrap=True
     )
+    origin = {"draw": "drawn", "file": "given"}.get(way, "found")
     if way == "find":
-        mask = search(view, name, content, _)
+        mask, changed = search(view, name, content, _)
+        origin = "reviewed" if changed else "found"
     elif way == "draw":
         mask = brush(view, name, _)
     elif way == "file":
@@ -34,7 +37,7 @@ def mark(view: masks.View, name: str, content: bytes, _) -> tuple[np.ndarray | N
     if mask is not None:
         share = f"{100 * float(mask.mean()):.2f}"
         st.caption(_("{share} % of the picture is marked as damaged.").format(share=share))
-    return mask, way == "find" and mask is None
+    return mask, way == "find" and mask is None, origin
 
 
 def brush(view: masks.View, name: str, _) -> np.ndarray | None:
@@ -77,8 +80,9 @@ def uploaded(view: masks.View, _) -> np.ndarray | None:
     return mask
 
 
-def search(view: masks.View, name: str, content: bytes, _) -> np.ndarray | None:
-    """The button, the search under way (a job of its own), or what it found, cut at the visitor's threshold."""
+def search(view: masks.View, name: str, content: bytes, _) -> tuple[np.ndarray | None, bool]:
+    """The button, the search under way (a job of its own), or what it found, cut at the visitor's threshold; and
+    whether the visitor changed it."""
     searches = st.session_state.setdefault("searches", {})
     job = jobs.find(searches.get(hash(content), ""))
     if job is None or not job.finished:
@@ -90,18 +94,26 @@ def search(view: masks.View, name: str, content: bytes, _) -> np.ndarray | None:
             arguments = {"source": plain, "out": "mask.png", "probability": "probability.png", "report": "report.json"}
             searches[hash(content)] = jobs.start("heritage find", arguments, {plain: content}, {"name": name})
             st.rerun()
-        return None
+        return None, False
     if job.state != "done":
         st.error(_("The search failed: {reason}").format(reason=job.error or job.state))
-        return None
-    likely, threshold = found(str(job.folder))
+        return None, False
+    likely, threshold, face = found(str(job.folder))
     cut = st.slider(_("Threshold: lower marks more"), 0.05, 0.95, threshold, 0.05, key="cut")
-    mask = grown(likely >= cut, st.slider(_("Widen the marks by (pixels)"), 0, 10, 1, key="grow"))
+    widen = st.slider(_("Widen the marks by (pixels)"), 0, 10, WIDEN, key="grow")
+    marks, kept = likely >= cut, False
+    beside, left_out = spared(marks, face)
+    if left_out:
+        kept = st.toggle(
+            _("Keep marks on the eyes, nostrils and lips of a face ({n} left out)").format(n=len(left_out)), key="face"
+        )
+        marks = marks if kept else beside
+    mask = grown(marks, widen)
     st.image(masks.tinted(view.pixels, mask), width="content")
     if mask.any():
-        return mask
+        return mask, kept or (cut, widen) != (threshold, WIDEN)
     st.info(_("Nothing was found. Brush the damage by hand, or lower the threshold."))
-    return None
+    return None, False
 
 
 @st.fragment(run_every=1.0)
@@ -114,13 +126,24 @@ def wait(id: str, _) -> None:
 
 
 @st.cache_data(max_entries=2, show_spinner=False)
-def found(folder: str) -> tuple[np.ndarray, float]:
-    """Probability of damage [H, W] in [0, 1] of a finished search, and the model's own threshold to two digits."""
+def found(folder: str) -> tuple[np.ndarray, float, tuple]:
+    """Of a finished search: probability of damage [H, W] in [0, 1], the model's own threshold to two digits, and the
+    features of a face."""
     from PIL import Image
+
+    from difusa.domains.heritage.face_features import Feature
 
     folder = jobs.Path(folder)
     values = np.asarray(Image.open(folder / "probability.png"), np.float32) / 255
-    return values, round(jobs.read_json(folder / "report.json")["threshold"] * 20) / 20
+    report = jobs.read_json(folder / "report.json")
+    return values, round(report["threshold"] * 20) / 20, tuple(Feature(**f) for f in report["face_features"])
+
+
+def spared(marks: np.ndarray, face: tuple) -> tuple[np.ndarray, list[dict]]:
+    """Marks [H, W] without those on the features of a face, and what was left out."""
+    from difusa.domains.heritage import face_features
+
+    return face_features.spared(marks, face)
 
 
 def grown(mask: np.ndarray, by: int) -> np.ndarray:

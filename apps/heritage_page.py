@@ -45,11 +45,11 @@ def ask(_) -> None:
         st.caption(note)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        mask, find = heritage_marks.mark(view, name, content, _)
+        mask, find, origin = heritage_marks.mark(view, name, content, _)
     with right:
         request = settings(mask is not None or find, find, _)
         if st.button(_("Restore"), type="primary", width="stretch", disabled=request is None):
-            begin(name, content, mask, find, request)
+            begin(name, content, mask, origin, find, request)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -124,7 +124,7 @@ def restorer() -> str:
     return os.environ.get("DIFUSA_MODEL") or "restorer"
 
 
-def begin(name: str, content: bytes, mask, find: bool, request: dict) -> None:
+def begin(name: str, content: bytes, mask, origin: str, find: bool, request: dict) -> None:
     """Start the job, put its id into the address and draw the page anew."""
     plain = masks.plain_name(name)
     files = {plain: content}
@@ -137,7 +137,7 @@ def begin(name: str, content: bytes, mask, find: bool, request: dict) -> None:
     }
     if mask is not None:
         files["drawn-mask.png"] = masks.as_png(mask)
-        arguments["mask"] = "drawn-mask.png"
+        arguments |= {"mask": "drawn-mask.png", "mask_origin": origin}
     st.query_params["job"] = jobs.start("heritage restore", arguments, files, {"name": name})
     st.rerun()
 

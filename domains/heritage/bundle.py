@@ -1,8 +1,6 @@
 """The bundle beside a restored picture: the original's bytes, the maps and the report; and the way back (undo)."""
 
-import base64
 import hashlib
-import html
 import io
 import json
 import zipfile
@@ -139,49 +137,3 @@ def undo(bundle: Path, *, out: Path | None = None) -> dict:
     write_atomic(target, data)
     print(f"{target}: the original again, sha256 {sha256(data)}")
     return {"out": str(target), "sha256": sha256(data), "original": manifest["original"]["name"]}
-
-
-def page(report: dict, pictures: dict[str, np.ndarray]) -> bytes:
-    """The intervention report as one readable HTML page; pictures: caption -> uint8 rows, shown in it."""
-
-    def shown(rows: np.ndarray) -> str:
-        import imagecodecs
-
-        return (
-            "data:image/jpeg;base64,"
-            + base64.b64encode(imagecodecs.jpeg_encode(np.ascontiguousarray(rows), level=88)).decode()
-        )
-
-    def table(value) -> str:
-        if isinstance(value, dict):
-            lines = (
-                f"<tr><th>{html.escape(str(k)).replace('_', ' ')}</th><td>{table(v)}</td></tr>"
-                for k, v in value.items()
-            )
-            return f"<table>{''.join(lines)}</table>"
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            head = "".join(f"<th>{html.escape(str(k)).replace('_', ' ')}</th>" for k in value[0])
-            body = "".join("<tr>" + "".join(f"<td>{table(v)}</td>" for v in row.values()) + "</tr>" for row in value)
-            return f"<table><tr>{head}</tr>{body}</table>"
-        if isinstance(value, list):
-            return "<br>".join(html.escape(str(v)) for v in value) or "none"
-        return html.escape("none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value))
-
-    figures = "".join(
-        f'<figure><img src="{shown(a)}" alt=""><figcaption>{html.escape(c)}</figcaption></figure>'
-        for c, a in pictures.items()
-    )
-    style = (
-        "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}"
-        "figure{display:inline-block;margin:0 1% 1rem 0;width:32%;vertical-align:top}img{width:100%}"
-        "figcaption{color:#555}table{border-collapse:collapse}"
-        "th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;overflow-wrap:anywhere}"
-        "th{font-weight:600;white-space:nowrap}@media(max-width:40rem){figure{width:100%}}"
-    )
-    name = html.escape(report["original"]["name"])
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Intervention report: {name}</title><style>{style}</style><h1>Intervention report: {name}</h1>"
-        f"<p>{html.escape(report['summary'])}</p>{figures}"
-        f"{table({k: v for k, v in report.items() if k != 'summary'})}</html>\n"
-    ).encode()

@@ -1,23 +1,29 @@
 """Finding damage: how likely each pixel is damaged, and the mask that `difusa heritage restore --find-damage` fills."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from difusa.domains.heritage.face_features import Feature, features, spared
 from difusa.domains.models import Model, find
 from difusa.shared.run import Progress, Run, set_threads
 
 
 @dataclass(frozen=True)
 class Found:
-    """probability float32 [H, W] in [0, 1]; mask bool [H, W], True = damaged (probability at least `threshold`)."""
+    """probability float32 [H, W] in [0, 1]; mask bool [H, W], True = damaged (probability at least `threshold`).
+
+    features: eyes, nostrils and lips that were looked for; left_out: what lay on them and is not in the mask.
+    """
 
     probability: np.ndarray
     mask: np.ndarray
     threshold: float
+    features: tuple[Feature, ...] = ()
+    left_out: tuple[dict, ...] = ()
 
 
 def find_damage(
@@ -29,6 +35,7 @@ def find_damage(
     threshold: float | None = None,
     scale: float = 1.0,
     grow: int = 0,
+    keep_on_faces: bool = False,
     model: str = "finder",
     device: str = "cpu",
     threads: int | None = None,
@@ -44,6 +51,7 @@ def find_damage(
     threshold: probability from which a pixel counts as damaged; default: the one chosen on held-out pictures.
     scale: look at the picture at this fraction of its size: 0.5 finds wider losses in large scans, and is faster.
     grow: widen the mask by so many pixels.
+    keep_on_faces: keep marks on eyes, nostrils and lips; else they are left out, and the report lists them.
     model: name of a shipped model or a folder.
     device: cpu or cuda.
     threads: CPU threads.
@@ -62,8 +70,9 @@ def find_damage(
         picture = load(source)
         look = {"threshold": threshold, "scale": scale, "device": device, "progress": run.progress}
         found = damage_in(encode(picture.pixels), chosen, **look)
+        found = found if keep_on_faces else beside_features(found, picture.pixels)
         if grow:
-            found = Found(found.probability, _grown(found.mask, grow), found.threshold)
+            found = replace(found, mask=_grown(found.mask, grow))
         levels = {out: np.uint8(found.mask) * 255}
         if probability:
             levels[probability] = np.uint8(np.rint(found.probability * 255))
@@ -75,6 +84,8 @@ def find_damage(
             report,
             threshold=found.threshold,
             damaged_share=float(found.mask.mean()),
+            left_out=list(found.left_out),
+            face_features=[f.record() for f in found.features],
             size=list(picture.size),
             scale=scale,
             notes=list(picture.notes),
@@ -114,6 +125,13 @@ def damage_in(
     return Found(values, values >= threshold, threshold)
 
 
+def beside_features(found: Found, pixels: np.ndarray) -> Found:
+    """What was found without the marks on eyes, nostrils and lips of a face in pixels [H, W] or [H, W, 3]."""
+    on_face = features(eight_bit(pixels))
+    mask, rows = spared(found.mask, on_face)
+    return replace(found, mask=mask, features=on_face, left_out=tuple(rows))
+
+
 @torch.inference_mode()
 def probability_map(network, picture: Tensor, tile: int = 768, progress: Progress = lambda done, total: None) -> Tensor:
     """Probability of damage [H, W] of a picture [3, H, W] in [-1, 1], computed in tiles.
@@ -139,9 +157,13 @@ def probability_map(network, picture: Tensor, tile: int = 768, progress: Progres
 
 def in_red(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The picture as 8-bit RGB [H, W, 3], dimmed where intact and red where damaged."""
-    grey = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
-    grey = grey if grey.dtype == np.uint8 else np.uint8(grey >> 8)
-    return np.where(mask[..., None], np.array([255, 30, 30], np.uint8), grey // 4 * 3)
+    return np.where(mask[..., None], np.array([255, 30, 30], np.uint8), eight_bit(pixels) // 4 * 3)
+
+
+def eight_bit(pixels: np.ndarray) -> np.ndarray:
+    """uint8 or uint16 [H, W] or [H, W, 3] as uint8 [H, W, 3]."""
+    rows = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
+    return rows if rows.dtype == np.uint8 else np.uint8(rows >> 8)
 
 
 def _grown(mask: np.ndarray, by: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What is written after a restoration: the picture, its bundle, and the intervention report."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,29 @@ from difusa.domains.heritage import bundle as bundles
 from difusa.domains.heritage.data import Picture
 from difusa.domains.heritage.export import save, stamped
 from difusa.domains.heritage.observation import stored
+from difusa.domains.heritage.report_page import page
 from difusa.domains.heritage.restoring import Restored
 
 REGIONS = 50  # the largest are listed one by one
+ORIGINS = {
+    "given": "given as a file",
+    "drawn": "drawn by hand",
+    "found": "found automatically",
+    "reviewed": "found automatically, then reviewed by hand",
+}
+AFTER = {"mean": "after: the mean of the versions", "sample": "after: one of the versions"}
+SPARED = "looks like a feature of a face"
 
 
-def write_results(source, target, picture, ready, restored: Restored, mask, how: str, tasks, wish, tools) -> dict:
+@dataclass(frozen=True)
+class Marked:
+    """Where the mask came from, each one of ORIGINS' sentences, and the found marks on a face that are not in it."""
+
+    origins: tuple[str, ...] = ()
+    left_out: tuple[dict, ...] = ()
+
+
+def write_results(source, target, picture, ready, restored: Restored, mask, how: Marked, tasks, wish, tools) -> dict:
     """Write OUT, then OUT.bundle.zip (its presence says that all is there); the figures of the run's report."""
     source, target = Path(source), Path(target)
     raw = source.read_bytes()
@@ -34,8 +52,8 @@ def write_results(source, target, picture, ready, restored: Restored, mask, how:
     report = intervention(source, target, output, picture, ready, restored, chosen, marks, how, tasks, wish, tools)
     shown = {
         "before": bundles.shrunk(restored.before.pixels),
-        f"after ({wish.pick})": bundles.shrunk(chosen.pixels),
-        "invention map: yellow = the samples agree, violet = they do not": bundles.overlay(
+        AFTER[wish.pick]: bundles.shrunk(chosen.pixels),
+        "invention map: yellow = the versions agree, violet = they do not": bundles.overlay(
             restored.before.pixels, restored.share / np.float32(65535), restored.half / np.float32(65535)
         ),
     }
@@ -46,7 +64,7 @@ def write_results(source, target, picture, ready, restored: Restored, mask, how:
         "interval.png": bundles.png(stored(restored.half, picture)),
         "overlay.png": bundles.png(list(shown.values())[2]),
         "report.json": bundles.as_json(report),
-        "report.html": bundles.page(report, shown),
+        "report.html": page(report, shown),
     }
     beside = bundle_path(target)
     facts = {
@@ -101,13 +119,16 @@ def intervention(
         },
         "output": {"name": target.name, "sha256": hashlib.sha256(output).hexdigest(),
                    "width": chosen.size[0], "height": chosen.size[1]},
-        "mask": {"origin": how, "pixels_sha256": hashlib.sha256(np.ascontiguousarray(marks).tobytes()).hexdigest(),
+        "mask": {"origin": list(how.origins) or ["none"],
+                 "left_out": [{"why": SPARED, **row} for row in how.left_out],
+                 "pixels_sha256": hashlib.sha256(np.ascontiguousarray(marks).tobytes()).hexdigest(),
                  "marked_share": round(float((marks > 0).mean()), 6), "restored_share": round(share, 6),
                  "pixels_changed_outside": touched},
         "tasks": list(tasks), "kind": wish.kind, "pick": wish.pick, "noise_grey_levels": ready.noise,
         "blur": ready.blur and ready.blur.record(),
         "model": {"name": tools.model.name, "sha256": tools.model.sha256},
-        "seed": plan.seed, "plan": repr(plan), "sigmas": [round(float(s), 5) for s in plan.sigmas()],
+        "seed": plan.seed, "samples": plan.samples, "plan": repr(plan),
+        "sigmas": [round(float(s), 5) for s in plan.sigmas()],
         "space": repr(plan.space()), "guidance": restored.guidance,
         "network_evaluations": restored.evaluations, "tiles": restored.tiles,
         "departures": departures,

@@ -4,8 +4,6 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from difusa.domains.heritage.bundle import undo
 from difusa.domains.heritage.data import SUFFIXES, encode, load
 from difusa.domains.heritage.export import check_target
@@ -20,6 +18,8 @@ def restore(
     out: Path | None = None,
     mask: Path | None = None,
     find_damage: bool = False,
+    keep_on_faces: bool = False,
+    mask_origin: str = "given",
     task: str | None = None,
     samples: int = 4,
     pick: str = "mean",
@@ -48,6 +48,9 @@ def restore(
     out: where the restored picture goes (.tif or .png); a folder when there are several.
     mask: picture of the same size, non-zero = damaged; for several pictures a folder of masks with the same names.
     find_damage: find the damage automatically (added to the mask, if one is given).
+    keep_on_faces: keep found damage that lies on eyes, nostrils and lips; else it is left out, and the report lists it.
+    mask_origin: how the given mask was made, for the report: given (not known), drawn, found (by `find`), or
+        reviewed (found, then corrected by a person).
     task: comma-separated from inpaint, denoise, deblur, jpeg, sr2, sr4, colour, outpaint; inpaint alone with a mask.
         A mask without inpaint says where the other tasks may change pixels. colour draws one change of the whole
         picture a sample and comes last, on what the other tasks made, whichever the model.
@@ -74,12 +77,15 @@ def restore(
     pictures the good ones are finished first. Nothing half-written is left behind, also when it is stopped.
     """
     from difusa.domains.heritage.intervals import load_calibration
+    from difusa.domains.heritage.intervention import ORIGINS
     from difusa.domains.heritage.posterior import Plan
     from difusa.domains.models import find
     from difusa.shared.run import Meter, set_threads
 
     if pick not in ("mean", "sample"):
         raise ValueError(f"--pick {pick}: mean or sample")
+    if mask_origin not in ORIGINS:
+        raise ValueError(f"--mask-origin {mask_origin}: there are {', '.join(ORIGINS)}")
     jobs = _jobs(picture, out, mask)
     set_threads(threads)
     found = find(model, domain="heritage")
@@ -91,7 +97,7 @@ def restore(
     )
     with Run("heritage restore", seed=seed, model=found, device=device, progress=progress) as run:
         tools = Tools(found.load(device), found, load_calibration(found.folder, found.sha256), plan, device, run)
-        wish = Wish(task, pick, find_damage, noise, border, kind, blur)
+        wish = Wish(task, pick, find_damage, noise, border, kind, blur, keep_on_faces, mask_origin)
         done, failed = [], {}
         for source, target, marks in jobs:
             run.progress = Meter() if progress is None else progress
@@ -120,6 +126,8 @@ class Wish:
     border: int
     kind: str
     blur: str | None = None
+    keep_on_faces: bool = False
+    mask_origin: str = "given"
 
 
 @dataclass(frozen=True)
@@ -137,20 +145,22 @@ class Tools:
 def _restore_file(source: Path, target: Path, marks: Path | None, wish: Wish, tools: Tools) -> dict:
     """One picture from file to file; the figures of its row in the run's report."""
     from difusa.domains.heritage import recolouring
-    from difusa.domains.heritage.intervention import write_results
+    from difusa.domains.heritage.intervention import ORIGINS, Marked, write_results
     from difusa.domains.heritage.observation import load_mask, parse_tasks, prepare
     from difusa.domains.heritage.restoring import restore_picture
 
     picture = load(source)
-    mask = load_mask(marks, picture) if marks else None
+    mask, left_out = load_mask(marks, picture) if marks else None, ()
     if wish.find_damage:
-        found = _found(picture, tools.device)
+        found = _found(picture, tools.device, wish.keep_on_faces)
+        left_out = found.left_out
         print(
-            f"{source}: {found.mean():.1%} found damaged; look at the mask in the bundle: eyes, lips and pen strokes "
-            "can be taken for damage",
+            f"{source}: {found.mask.mean():.1%} found damaged"
+            + (f", {len(left_out)} marks on a face left out (--keep-on-faces keeps them)" if left_out else "")
+            + "; look at the mask in the bundle: eyes, lips and pen strokes can be taken for damage",
             file=sys.stderr,
         )
-        mask = found if mask is None else found | mask
+        mask = found.mask if mask is None else found.mask | mask
     tasks = parse_tasks(wish.task, mask is not None)
     if mask is not None and not mask.any():
         print(f"{source}: the mask is empty, nothing is damaged: pixels are written as they are", file=sys.stderr)
@@ -173,16 +183,16 @@ def _restore_file(source: Path, target: Path, marks: Path | None, wish: Wish, to
         )
         if not others:  # then the report names the colourist and nothing else
             tools = replace(tools, network=colourist.network, model=colourist.model, calibration=colourist.calibration)
-    how = "drawn" if marks else "none"
-    how = ("drawn and found" if marks else "found") if wish.find_damage else how
+    how = Marked((ORIGINS[wish.mask_origin],) * bool(marks) + (ORIGINS["found"],) * wish.find_damage, left_out)
     return write_results(source, target, picture, ready, restored, mask, how, tasks, wish, tools)
 
 
-def _found(picture, device: str) -> np.ndarray:
-    from difusa.domains.heritage.find import damage_in
+def _found(picture, device: str, keep_on_faces: bool):
+    from difusa.domains.heritage.find import beside_features, damage_in
     from difusa.domains.models import find
 
-    return damage_in(encode(picture.pixels), find("finder", domain="heritage"), device=device).mask
+    found = damage_in(encode(picture.pixels), find("finder", domain="heritage"), device=device)
+    return found if keep_on_faces else beside_features(found, picture.pixels)
 
 
 def _jobs(picture, out, mask) -> list[tuple[Path, Path, Path | None]]:
