@@ -29,6 +29,7 @@ VERBS = {
     "heritage find": Verb("find the damage in a picture: a mask", "difusa.domains.heritage.find:find_damage"),
     "heritage calibrate": Verb("fit the interval on held-out files", "difusa.domains.heritage.calibration:calibrate"),
     "heritage evaluate": Verb("score restorations against the truth", "difusa.domains.heritage.metrics:evaluate"),
+    "molecules generate": Verb("draw new molecules, under hard constraints", "difusa.domains.molecules.task:generate"),
     "molecules evaluate": Verb("judge molecules by independent methods", "difusa.domains.molecules.metrics:evaluate"),
 }
 

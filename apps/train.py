@@ -97,7 +97,8 @@ def train(
             "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
             "heldout": watch.latest,
         }
-        models.write(folder / "model", trained, meta)
+        beside = model.beside(source, plan.examples) if model.beside else None
+        models.write(folder / "model", trained, meta, beside=beside)
     accelerator.wait_for_everyone()
     return folder / "model"
 

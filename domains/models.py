@@ -61,9 +61,14 @@ def shipped() -> list[Model]:
     return [find(f, d) for d in NAMES for f in sorted(shelf(d).glob("*")) if (f / "model.json").exists()]
 
 
-def write(folder: Path, network, meta: dict, packed: bool = False) -> None:
-    """Writes a model folder that `find` opens; the JSON last, so that a folder with one is whole."""
+def write(folder: Path, network, meta: dict, packed: bool = False, beside: dict | None = None) -> None:
+    """Writes a model folder that `find` opens; model.json last, so that a folder with one is whole.
+
+    beside: file name -> JSON value of what else the model needs.
+    """
     save_tensors(Path(folder) / "model.safetensors", network.state_dict(), packed)
+    for name, value in (beside or {}).items():
+        write_json(Path(folder) / name, value)
     write_json(Path(folder) / "model.json", meta)
 
 

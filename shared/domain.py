@@ -14,7 +14,7 @@ class Trainable:
     network(options) -> nn.Module. examples(data folder, split, options, seed) -> numbered examples: dicts of arrays with a
     `clean` state and its condition. adopt(weights, network) -> names left fresh: starts from weights of another shape.
     sheet(rows, samples) -> picture, uint8 [H, W, 3], of held-out examples beside samples. features(states) -> [n, d] for
-    the Frechet distance.
+    the Frechet distance. beside(data folder, options) -> file name -> JSON value: what the model needs from its data later.
     """
 
     network: Callable[[dict], nn.Module]
@@ -22,6 +22,7 @@ class Trainable:
     adopt: Callable | None = None
     sheet: Callable | None = None
     features: Callable | None = None
+    beside: Callable[[Path, dict], dict[str, object]] | None = None
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def with_counts(p: Tensor, counts: Tensor, rounds: int = 40) -> Tensor:
         if not late.any():
             break
         curvature = torch.diag_embed(q.sum(1)) - q.transpose(1, 2) @ q + ridge
-        step = torch.linalg.solve_ex(curvature, off).result  # unchecked: one sample that is not a number must not end all
+        # Unchecked: one sample that is not a number must not end all.
+        step = torch.linalg.solve_ex(curvature, off).result
         step = step * (5 / step.abs().amax(-1, keepdim=True).clamp(min=5))
         tries = tilt[:, None] + lengths[:, None] * step[:, None]  # [B, lengths, K]
         dual = (log_p[:, None] + tries[:, :, None]).logsumexp(-1).sum(-1) - (tries * counts).sum(-1)

@@ -33,6 +33,21 @@ def examples(whole: bool):
     return call
 
 
+def beside(whole: bool):
+    """The sizes of the molecules that the options name, which drawing needs later; see sizes.table."""
+
+    def call(data, options: dict) -> dict[str, object]:
+        from difusa.domains.molecules import sizes
+        from difusa.domains.molecules.examples import Options
+        from difusa.shared.training.recipe import parse
+
+        chosen = parse(Options, options, "examples")
+        packed = import_module(f"{HERE}.{chosen.elements}").load(data)
+        return {sizes.FILE: sizes.table(packed, chosen, whole)}
+
+    return call
+
+
 def network(options: dict):
     """The molecule network of a recipe's table."""
     return import_module(f"{HERE}.network").Molecules(**options)
@@ -40,8 +55,8 @@ def network(options: dict):
 
 # The recipes' `trains` are these names.
 MODELS: dict[str, Trainable] = {
-    "skeleton": Trainable(network, examples(whole=False)),
-    "hydrogens": Trainable(network, examples(whole=True)),
+    "skeleton": Trainable(network, examples(whole=False), beside=beside(whole=False)),
+    "hydrogens": Trainable(network, examples(whole=True), beside=beside(whole=True)),
 }
 
 DOMAIN = Domain(
@@ -50,5 +65,5 @@ DOMAIN = Domain(
     save=late("export", "save"),
     metrics=late("metrics", "evaluate"),
     models=MODELS,
-    verbs={},
+    verbs={"generate": late("task", "generate"), "evaluate": late("metrics", "evaluate")},
 )

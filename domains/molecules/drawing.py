@@ -1,0 +1,117 @@
+"""From random streams to whole molecules with their tags, and the choice of which draws to keep."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from difusa.domains.molecules.asked import Asked
+from difusa.domains.molecules.molecule import Molecule, Skeleton, assemble
+from difusa.domains.molecules.report import Row, verdict
+from difusa.domains.molecules.sampling import HYDROGEN_SHARE, Plan, hydrogens, skeletons
+from difusa.shared.run import Counted
+from difusa.shared.run import Counter as Evaluations
+
+PATIENCE = 1000  # draws in a row without a valid one, after which nobody should wait any longer
+NOT_FINITE = "the network gave a position that is not finite; it is written as 0"
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What molecules are drawn with. skeleton, places: the two networks; tags: written on every molecule."""
+
+    skeleton: object
+    places: object
+    plan: Plan
+    asked: Asked
+    tags: dict
+    evaluations: tuple[list[Evaluations], list[Evaluations]] = field(default_factory=lambda: ([], []))
+
+    def watch(self, stage: int) -> Callable:
+        """Counts the evaluations of every trajectory of a stage: 0 skeletons, 1 hydrogens."""
+
+        def wrap(denoise):
+            self.evaluations[stage].append(Evaluations())
+            return Counted(denoise, self.evaluations[stage][-1])
+
+        return wrap
+
+    @property
+    def evaluations_a_sample(self) -> int:
+        return sum(max((c.evaluations for c in stage), default=0) for stage in self.evaluations)
+
+
+def draw(tools: Tools, indices: Sequence[int], ran: Callable[[float], None] | None = None) -> list[Molecule]:
+    """One molecule for the random stream of each index, judged and tagged; ran(molecules' worth of work done)."""
+    asked, plan = tools.asked, tools.plan
+    elements, shares = asked.sizes.elements, (1 - 1 / HYDROGEN_SHARE, 1 / HYDROGEN_SHARE)
+    told = [(lambda n, s=s: ran(n * s)) if ran else None for s in shares]
+    pairs = asked.sizes.draw(plan.seed, indices)
+    bare = skeletons(
+        tools.skeleton, pairs[:, 0].tolist(), plan, indices, elements=elements, allowed=asked.allowed,
+        formula=asked.formula, carried=pairs[:, 1].tolist() if asked.exact else None, watch=tools.watch(0), ran=told[0],
+    )  # fmt: skip
+    places = hydrogens(tools.places, bare, plan, indices, elements=elements, watch=tools.watch(1), ran=told[1])
+    return [judged(s, p, tools.tags | {"INDEX": int(i)}) for s, p, i in zip(bare, places, indices, strict=True)]
+
+
+def judged(bare: Skeleton, places: np.ndarray, tags: dict) -> Molecule:
+    """The molecule with the tags VALID, FRAGMENTS and REASON, as report.verdict finds them; broken ones too."""
+    molecule = assemble(bare, places)
+    if not np.isfinite(molecule.positions).all():
+        molecule = replace(molecule, positions=np.nan_to_num(molecule.positions, nan=0.0, posinf=0.0, neginf=0.0))
+        return replace(molecule, tags=tags | {"VALID": False, "FRAGMENTS": 0, "REASON": NOT_FINITE})
+    found = verdict(Row(molecule))
+    told = {"VALID": bool(found.smiles), "FRAGMENTS": found.fragments, "REASON": found.reason}
+    return replace(molecule, smiles=found.smiles, tags=tags | told)
+
+
+@dataclass
+class Drawn:
+    """Draws so far, in the order of their indices. kept: those that go to the file; the rest counts all that were drawn.
+
+    barren: draws since the last that was kept.
+    """
+
+    kept: list[Molecule] = field(default_factory=list)
+    valid: list[bool] = field(default_factory=list)
+    whole: list[bool] = field(default_factory=list)
+    reasons: Counter = field(default_factory=Counter)
+    barren: int = 0
+
+    def add(self, molecule: Molecule, valid_only: bool) -> None:
+        tags = molecule.tags
+        self.valid.append(tags["VALID"])
+        self.whole.append(tags["VALID"] and tags["FRAGMENTS"] == 1)
+        if tags["REASON"] or tags["FRAGMENTS"] > 1:
+            self.reasons[kind(tags["REASON"]) or "valid, but in several pieces"] += 1
+        keep = self.whole[-1] or not valid_only
+        self.barren = 0 if keep else self.barren + 1
+        if keep:
+            self.kept.append(molecule)
+
+
+def collect(drawn: Drawn, draws: Callable[[range], list[Molecule]], count: int, batch: int, valid_only: bool) -> None:
+    """Adds draws 0, 1, 2, ... to `drawn` until `count` are kept, or PATIENCE in a row were not; the same for any batch."""
+    for indices in chunks(drawn, count, batch):
+        for molecule in draws(indices):
+            drawn.add(molecule, valid_only)
+            if len(drawn.kept) == count or drawn.barren >= PATIENCE:
+                return
+
+
+def chunks(drawn: Drawn, count: int, batch: int) -> Iterator[range]:
+    """Ranges of indices, at most `batch` long: as many as may be needed, seeing what share was kept so far."""
+    first = 0
+    while True:
+        rate = (len(drawn.kept) + 1) / (len(drawn.valid) + 1)
+        size = min(batch, int(np.ceil((count - len(drawn.kept)) / rate)))
+        yield range(first, first + size)
+        first += size
+
+
+def kind(reason: str) -> str:
+    """A reason without the numbers of its atoms, so that equal ones count together."""
+    return re.sub(r"\d+( \d+)*", "_", reason)

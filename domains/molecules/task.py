@@ -1,0 +1,196 @@
+"""The verb of molecules: generate draws new ones, under hard constraints where they are given."""
+
+import os
+import sys
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+
+from difusa.shared.run import Counter as Evaluations
+from difusa.shared.run import Progress, Run
+
+__all__ = ["generate"]
+
+WRITERS = {".sdf": "rdkit", ".parquet": "pyarrow", ".xyz": "ase", ".extxyz": "ase"}
+
+
+def generate(
+    *,
+    out: Path,
+    count: int = 100,
+    formula: str | None = None,
+    atoms: int | None = None,
+    elements: str | None = None,
+    valid_only: bool = False,
+    steps: int = 50,
+    seed: int = 0,
+    sampler: str = "ddpm",
+    guidance: float = 1.0,
+    temperature: float = 1.0,
+    report: Path | None = None,
+    model: str = "qm9",
+    hydrogens: str | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    batch: int = 1000,
+    progress: Progress | None = None,
+) -> dict:
+    """Draw new molecules in three dimensions: exactly COUNT of them, broken ones included and told apart by their tags.
+
+    Each carries SMILES, INCHIKEY, SEED, INDEX (of its random stream), MODEL and HYDROGEN_MODEL (SHA-256 of the weights), VALID,
+    FRAGMENTS and REASON (why it is broken). A molecule is valid if RDKit sanitises it with its own bonds and charges.
+
+    out: file to write: .sdf (V3000), .extxyz, .xyz, or .parquet (a table without coordinates).
+    count: molecules to write.
+    formula: every molecule has it, such as C7H10O2; always obeyed.
+    atoms: every molecule has that many, hydrogens counted; always obeyed.
+    elements: the only elements that may occur, such as C,H,O; always obeyed. Without H there is no hydrogen.
+    valid_only: write only molecules that are valid and in one piece; draws go on until there are COUNT of them, and the
+        report tells the share among all that were drawn.
+    steps: network evaluations a molecule, at most; a fifth of them place the hydrogens.
+    seed: the same seed gives the same bytes.
+    sampler: one of the core's samplers.
+    guidance: 1; there is nothing to guide towards without a property.
+    temperature: factor of the noise; 1 samples the model, other values depart from it.
+    report: JSON file for the run's figures.
+    model: shipped model or a folder written by `difusa train`.
+    hydrogens: the same for the model that places the hydrogens; by default the one that belongs to MODEL.
+    device: cpu or cuda.
+    threads: number of CPU threads; bytes depend on it.
+    batch: molecules in flight at once; bytes do not depend on it. Small numbers are slow: those of one size run together.
+    progress: called with (done, total) molecules.
+
+    Returns the run's figures, also written to `report`. Raises ValueError or OSError with the way out. When it is stopped,
+    what is finished goes to OUT.part.SUFFIX.
+    """
+    from difusa.domains.models import find
+    from difusa.domains.molecules.asked import ask
+    from difusa.domains.molecules.drawing import Drawn, Tools
+    from difusa.domains.molecules.sampling import Plan
+    from difusa.domains.molecules.sizes import read
+    from difusa.shared.run import set_threads
+
+    out = _target(out)
+    if count < 1 or batch < 1:
+        raise ValueError(f"--count {count} --batch {batch}: at least 1 each")
+    if guidance != 1:
+        raise ValueError(f"--guidance {guidance}: nothing is guided without a property; leave it at 1")
+    plan = Plan(steps, sampler, seed, guidance, temperature)
+    set_threads(threads)
+    found = _trained(find(model, domain="molecules"), "skeleton")
+    sizes = read(found.folder)
+    placer = _placer(found, hydrogens)
+    if read(placer.folder).elements != sizes.elements:
+        raise ValueError(
+            f"models {found.name!r} and {placer.name!r} know different elements: name others by --hydrogens"
+        )
+    asked = ask(sizes, formula, atoms, elements)
+    with Run("molecules generate", seed=seed, model=found, device=device, progress=progress) as run:
+        tags = {"SEED": seed, "MODEL": found.sha256, "HYDROGEN_MODEL": placer.sha256}
+        tools = Tools(found.load(device), placer.load(device), plan, asked, tags)
+        drawn = Drawn()
+        try:
+            seconds = _fill(drawn, tools, count, batch, valid_only, run)
+        except BaseException:
+            _rescue(drawn.kept, out)
+            raise
+        _write(drawn.kept, out)
+        figures = run.write(
+            report, out=out, count=len(drawn.kept), asked_for=count, valid_only=valid_only, plan=repr(plan),
+            hydrogen_model={"name": placer.name, "sha256": placer.sha256},
+            constraints={"formula": formula, "atoms": atoms, "elements": elements}, **_figures(drawn, seconds),
+        )  # fmt: skip
+    if len(drawn.kept) < count:
+        raise ValueError(
+            f"only {len(drawn.kept)} of {count} were found: {drawn.barren} draws in a row were broken; most often: "
+            f"{drawn.reasons.most_common(1)[0][0]}. Leave out --valid-only to see them"
+        )
+    return figures
+
+
+def _fill(drawn, tools, count: int, batch: int, valid_only: bool, run: Run) -> float:
+    """Draws until `drawn` is full; seconds a draw. Also those of its last batch that nobody needed cost time."""
+    from difusa.domains.molecules.drawing import collect, draw
+
+    made, tried, began = 0.0, 0, run.seconds
+
+    def draws(indices: range):
+        nonlocal tried
+
+        def ran(work: float) -> None:
+            nonlocal made
+            made += work
+            run.progress(len(drawn.kept) if valid_only else min(int(made), count - 1), count)
+
+        tried = indices.stop
+        return draw(tools, indices, ran)
+
+    collect(drawn, draws, count, batch, valid_only)
+    run.progress(len(drawn.kept), count)
+    run.counters.append(Evaluations(tools.evaluations_a_sample))
+    return (run.seconds - began) / tried
+
+
+def _figures(drawn, seconds: float) -> dict:
+    """What the draws were like: shares with 95 % intervals over all that were drawn, sizes of those that were kept."""
+    from difusa.domains.molecules.export import counts
+    from difusa.shared.metrics import share
+
+    rows = [counts(m) for m in drawn.kept]
+    return {
+        "drawn": len(drawn.valid),
+        "validity": vars(share([float(v) for v in drawn.valid])),
+        "valid_connected": vars(share([float(v) for v in drawn.whole])),
+        "reasons": dict(drawn.reasons.most_common()),
+        "seconds_per_1000": round(1000 * seconds, 3),
+        "sizes": {k: dict(sorted(Counter(r[k] for r in rows).items())) for k in ("heavy_atoms", "atoms")},
+    }
+
+
+def _target(out: Path) -> Path:
+    """The output path, checked before any work: a format that can be written here, in a folder that can be written to."""
+    from difusa.domains.molecules.export import check_target
+
+    out = check_target(out)
+    for package in ("rdkit", WRITERS[out.suffix]):
+        import_module(package)
+    if out.is_dir():
+        raise ValueError(f"--out {out} is a folder: name a file in it")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(out.parent, os.W_OK):
+        raise PermissionError(f"--out {out}: nothing may be written to {out.parent}")
+    return out
+
+
+def _trained(found, kind: str):
+    """The model, if it is of this kind."""
+    if found.meta.get("trains") != kind:
+        raise ValueError(f"model {found.name!r} is of the kind {found.meta.get('trains')!r}, needed is {kind!r}")
+    return found
+
+
+def _placer(found, name: str | None):
+    """The model that places the hydrogens of the other's skeletons."""
+    from difusa.domains.models import find
+
+    try:
+        return _trained(
+            find(name or found.meta.get("hydrogens") or f"{found.name}-hydrogens", domain="molecules"), "hydrogens"
+        )
+    except FileNotFoundError as why:
+        raise FileNotFoundError(f"for the hydrogens: {why}; tell it by --hydrogens") from why
+
+
+def _write(molecules, out: Path) -> None:
+    from difusa.domains.molecules.export import save
+
+    if molecules:
+        save(molecules, out)
+
+
+def _rescue(molecules, out: Path) -> None:
+    """What was finished before the run ended early goes to a file of its own."""
+    part = out.with_name(f"{out.stem}.part{out.suffix}")
+    if molecules:
+        _write(molecules, part)
+        print(f"stopped: the {len(molecules)} molecules that were finished are in {part}", file=sys.stderr)
