@@ -106,11 +106,10 @@ def _check(text: str, found: dict[int, int], sizes: Sizes) -> None:
 def _of_size(sizes: Sizes, atoms: int) -> np.ndarray:
     totals = sizes.pairs.sum(1)
     if not (totals == atoms).any():
-        there = ", ".join(str(t) for t in np.unique(totals)) if len(np.unique(totals)) < 5 else ""
-        span = there or f"{totals.min()} to {totals.max()}"
+        near = [f(t) for f, t in ((max, totals[totals < atoms]), (min, totals[totals > atoms])) if len(t)]
         raise ValueError(
-            f"--atoms {atoms}: the training data has no molecule of {atoms} atoms, hydrogens counted; it has {span}: "
-            "choose another number, or another --model"
+            f"--atoms {atoms}: the training data has no molecule of {atoms} atoms, hydrogens counted; the nearest number is "
+            f"{' or '.join(str(n) for n in near)}, of {totals.min()} to {totals.max()}; or choose another --model"
         )
     return totals == atoms
 

@@ -180,7 +180,8 @@ def test_positions_that_are_no_numbers_are_written_and_tagged():
         ({"count": 0}, "at least 1"),
         ({"count": -3}, "at least 1"),
         ({"batch": 0}, "at least 1"),
-        ({"atoms": 20_000}, "no molecule of 20000 atoms.* it has 3, 17, 18, 19"),
+        ({"atoms": 20_000}, "no molecule of 20000 atoms.* nearest number is 19, of 3 to 19"),
+        ({"atoms": 10}, "nearest number is 3 or 17"),
         ({"atoms": 0}, "no molecule of 0 atoms"),
         ({"atoms": 18, "elements": "C,O,H"}, "no size of the training data fits C, O, H"),  # 9 hydrogens, no N nor F
         ({"formula": "C9000H18002"}, "9000 heavy atoms; this model draws 3 to 9"),
