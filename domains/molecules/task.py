@@ -1,17 +1,13 @@
 """The verb of molecules: generate draws new ones, under hard constraints where they are given."""
 
-import os
-import sys
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
 
+from difusa.domains.molecules.verbs import check_out, pair, rescue, write
 from difusa.shared.run import Counter as Evaluations
 from difusa.shared.run import Progress, Run
 
 __all__ = ["generate"]
-
-WRITERS = {".sdf": "rdkit", ".parquet": "pyarrow", ".xyz": "ase", ".extxyz": "ase"}
 
 
 def generate(
@@ -63,27 +59,19 @@ def generate(
     Returns the run's figures, also written to `report`. Raises ValueError or OSError with the way out. When it is stopped,
     what is finished goes to OUT.part.SUFFIX.
     """
-    from difusa.domains.models import find
     from difusa.domains.molecules.asked import ask
     from difusa.domains.molecules.drawing import Drawn, Tools
     from difusa.domains.molecules.sampling import Plan
-    from difusa.domains.molecules.sizes import read
     from difusa.shared.run import set_threads
 
-    out = _target(out)
+    out = check_out(out)
     if count < 1 or batch < 1:
         raise ValueError(f"--count {count} --batch {batch}: at least 1 each")
     if guidance != 1:
         raise ValueError(f"--guidance {guidance}: nothing is guided without a property; leave it at 1")
     plan = Plan(steps, sampler, seed, guidance, temperature)
     set_threads(threads)
-    found = _trained(find(model, domain="molecules"), "skeleton")
-    sizes = read(found.folder)
-    placer = _placer(found, hydrogens)
-    if read(placer.folder).elements != sizes.elements:
-        raise ValueError(
-            f"models {found.name!r} and {placer.name!r} know different elements: name others by --hydrogens"
-        )
+    found, placer, sizes, _ = pair(model, hydrogens)
     asked = ask(sizes, formula, atoms, elements)
     with Run("molecules generate", seed=seed, model=found, device=device, progress=progress) as run:
         tags = {"SEED": seed, "MODEL": found.sha256, "HYDROGEN_MODEL": placer.sha256}
@@ -92,9 +80,9 @@ def generate(
         try:
             seconds = _fill(drawn, tools, count, batch, valid_only, run)
         except BaseException:
-            _rescue(drawn.kept, out)
+            rescue(drawn.kept, out)
             raise
-        _write(drawn.kept, out)
+        write(drawn.kept, out)
         figures = run.write(
             report, out=out, count=len(drawn.kept), asked_for=count, valid_only=valid_only, plan=repr(plan),
             hydrogen_model={"name": placer.name, "sha256": placer.sha256},
@@ -145,52 +133,3 @@ def _figures(drawn, seconds: float) -> dict:
         "seconds_per_1000": round(1000 * seconds, 3),
         "sizes": {k: dict(sorted(Counter(r[k] for r in rows).items())) for k in ("heavy_atoms", "atoms")},
     }
-
-
-def _target(out: Path) -> Path:
-    """The output path, checked before any work: a format that can be written here, in a folder that can be written to."""
-    from difusa.domains.molecules.export import check_target
-
-    out = check_target(out)
-    for package in ("rdkit", WRITERS[out.suffix]):
-        import_module(package)
-    if out.is_dir():
-        raise ValueError(f"--out {out} is a folder: name a file in it")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(out.parent, os.W_OK):
-        raise PermissionError(f"--out {out}: nothing may be written to {out.parent}")
-    return out
-
-
-def _trained(found, kind: str):
-    """The model, if it is of this kind."""
-    if found.meta.get("trains") != kind:
-        raise ValueError(f"model {found.name!r} is of the kind {found.meta.get('trains')!r}, needed is {kind!r}")
-    return found
-
-
-def _placer(found, name: str | None):
-    """The model that places the hydrogens of the other's skeletons."""
-    from difusa.domains.models import find
-
-    try:
-        return _trained(
-            find(name or found.meta.get("hydrogens") or f"{found.name}-hydrogens", domain="molecules"), "hydrogens"
-        )
-    except FileNotFoundError as why:
-        raise FileNotFoundError(f"for the hydrogens: {why}; tell it by --hydrogens") from why
-
-
-def _write(molecules, out: Path) -> None:
-    from difusa.domains.molecules.export import save
-
-    if molecules:
-        save(molecules, out)
-
-
-def _rescue(molecules, out: Path) -> None:
-    """What was finished before the run ended early goes to a file of its own."""
-    part = out.with_name(f"{out.stem}.part{out.suffix}")
-    if molecules:
-        _write(molecules, part)
-        print(f"stopped: the {len(molecules)} molecules that were finished are in {part}", file=sys.stderr)

@@ -1,0 +1,70 @@
+"""What the verbs that draw molecules share: the file they write, and the two models they draw with."""
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+WRITERS = {".sdf": "rdkit", ".parquet": "pyarrow", ".xyz": "ase", ".extxyz": "ase"}
+
+
+def check_out(out: Path) -> Path:
+    """The output path, checked before any work: a format that can be written here, in a folder that can be written to."""
+    from difusa.domains.molecules.export import check_target
+
+    out = check_target(out)
+    for package in ("rdkit", WRITERS[out.suffix]):
+        import_module(package)
+    if out.is_dir():
+        raise ValueError(f"--out {out} is a folder: name a file in it")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(out.parent, os.W_OK):
+        raise PermissionError(f"--out {out}: nothing may be written to {out.parent}")
+    return out
+
+
+def pair(model: str, hydrogens: str | None):
+    """The model that draws skeletons, the one that places their hydrogens, and the sizes of both.
+
+    hydrogens: by default the one that belongs to the other. Raises FileNotFoundError or ValueError with the way out.
+    """
+    from difusa.domains.molecules.sizes import read
+
+    found = trained(model, "skeleton")
+    sizes = read(found.folder)
+    try:
+        placer = trained(hydrogens or found.meta.get("hydrogens") or f"{found.name}-hydrogens", "hydrogens")
+    except FileNotFoundError as why:
+        raise FileNotFoundError(f"for the hydrogens: {why}; tell it by --hydrogens") from why
+    whole = read(placer.folder)
+    if whole.elements != sizes.elements:
+        raise ValueError(
+            f"models {found.name!r} and {placer.name!r} know different elements: name others by --hydrogens"
+        )
+    return found, placer, sizes, whole
+
+
+def trained(name: str, kind: str):
+    """The model, if it is of this kind."""
+    from difusa.domains.models import find
+
+    found = find(name, domain="molecules")
+    if found.meta.get("trains") != kind:
+        raise ValueError(f"model {found.name!r} is of the kind {found.meta.get('trains')!r}, needed is {kind!r}")
+    return found
+
+
+def write(molecules, out: Path) -> None:
+    """The molecules, if there are any."""
+    from difusa.domains.molecules.export import save
+
+    if molecules:
+        save(molecules, out)
+
+
+def rescue(molecules, out: Path) -> None:
+    """What was finished before the run ended early goes to a file of its own."""
+    part = out.with_name(f"{out.stem}.part{out.suffix}")
+    if molecules:
+        write(molecules, part)
+        print(f"stopped: the {len(molecules)} molecules that were finished are in {part}", file=sys.stderr)
