@@ -95,6 +95,7 @@ class Reference(nn.Module):
         super().__init__()
         self.width, self.channels = width, channels
         self.layers = nn.ModuleList(Round(width, edge, hidden, channels) for _ in range(layers))
+        self.register_load_state_dict_post_hook(exact)
 
     def forward(self, h: Tensor, e: Tensor, v: Tensor, apart: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """h [B, N, width], e [B, N, N, edge], v [B, N, channels, 3], apart [B, N, N, 3] from node j to node i,
@@ -117,11 +118,16 @@ class Reference(nn.Module):
         return f[..., : self.width], e, vectors
 
     def _apply(self, fn, recurse=True):
-        """As nn.Module's; e3nn rounds its coupling constants to the precision it is made in, so they are written anew."""
-        from e3nn.o3 import wigner_3j
-
+        """As nn.Module's, for the constants see `exact`."""
         super()._apply(fn, recurse)
-        for name, constant in self.named_buffers():
-            if "_w3j_" in name:
-                constant.copy_(wigner_3j(*map(int, name.split("_")[-3:]), dtype=torch.float64))
+        exact(self)
         return self
+
+
+def exact(network: nn.Module, *_) -> None:
+    """Writes e3nn's coupling constants anew: it rounds them when it is made, and packed files round them to 8 bits."""
+    from e3nn.o3 import wigner_3j
+
+    for name, constant in network.named_buffers():
+        if "_w3j_" in name:
+            constant.copy_(wigner_3j(*map(int, name.split("_")[-3:]), dtype=torch.float64))
