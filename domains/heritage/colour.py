@@ -3,6 +3,9 @@
 Varnish that absorbs and scatters, and dyes that lose part of their density, both map each channel by a straight line
 (`damage.age`): aged = gain * clean + offset. The way back is a straight line too, told by what the darkest and the
 brightest value of each channel were: six numbers, the state of the diffusion. No texture can be invented.
+
+Darkest and brightest are read behind a median of 3 x 3 pixels, which every rising line leaves as it is: a speck of dust
+or a grain of noise would move them otherwise.
 """
 
 import numpy as np
@@ -23,14 +26,15 @@ LEVELS = np.array([0.002, 0.01, 0.03, 0.07, 0.15, 0.25, 0.37, 0.5, 0.63, 0.75, 0
 BANDS = 8  # of brightness, whose mean colours are told
 PATCHES = 4  # rows and columns of the thumbnail
 COLOURS = len(LEVELS) + BANDS + PATCHES**2  # told as they are and in units of the range
-SHAPE = 3 * COLOURS + 6 + 3 * len(LEVELS)
+SHAPE = 3 * COLOURS + 12 + 3 * len(LEVELS)
 ENDS = np.float32([[[-1] * 3], [[1] * 3]])  # a picture of a black and a white pixel
 STATISTICS = 6 + 3 * COLOURS + SHAPE
 
 
 def measured(picture: np.ndarray, where: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Ends [6], the least and the largest value of each channel of picture [H, W, 3] in [0, 1], and its shape [SHAPE]:
-    quantiles, mean colours by brightness and place in units of the range, and how the channels go together.
+    """Ends [6], the least and the largest value of each channel of picture [H, W, 3] in [0, 1] behind a median, and its
+    shape [SHAPE]: quantiles, mean colours by brightness and place and the ends without the median, all in units of the
+    range, and how the channels go together.
 
     A straight line of positive slope changes the ends alone, never the shape. Only pixels in `where` [H, W] count.
     ValueError: there are none.
@@ -39,15 +43,31 @@ def measured(picture: np.ndarray, where: np.ndarray | None = None) -> tuple[np.n
     if not where.any():
         raise ValueError("no pixel to measure the colours of: the mask leaves none")
     picture, where = _reduced(picture, where)
-    pixels = picture.reshape(-1, 3) if where.all() else picture[where]
-    ends = np.array([part(pixels[:, c]) for part in (np.min, np.max) for c in range(3)], np.float32)
+    outer, ends = _ends(picture, where), _settled(picture, where)
+    outer = ((outer - np.tile(ends[:3], 2)) / np.tile(np.maximum(ends[3:] - ends[:3], FLAT), 2)).clip(-0.5, 1.5)
     grid = tuple(slice(s // 2, None, s) for s in (max(1, n // GRID) for n in where.shape))
     if where[grid].any():
         picture, where = picture[grid], where[grid]
     planes = np.ascontiguousarray(picture.transpose(2, 0, 1), dtype=np.float32)
     unit = (planes - ends[:3, None, None]) / np.maximum(ends[3:] - ends[:3], FLAT)[:, None, None] * where
     inside = unit[:, where]
-    return ends, np.concatenate([_colours(inside).ravel(), _places(unit, where).ravel(), _together(inside)])
+    return ends, np.concatenate([_colours(inside).ravel(), _places(unit, where).ravel(), outer, _together(inside)])
+
+
+def _ends(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Least and largest value of each channel [6]."""
+    pixels = picture.reshape(-1, 3) if where.all() else picture[where]
+    return np.array([part(pixels[:, c]) for part in (np.min, np.max) for c in range(3)], np.float32)
+
+
+def _settled(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The ends behind a median of 3 x 3 pixels that all lie in `where`; as they are where there is no such square."""
+    import cv2
+
+    inner = cv2.erode(np.uint8(where), np.ones((3, 3), np.uint8)).astype(bool)
+    if not inner.any():
+        return _ends(picture, where)
+    return _ends(cv2.medianBlur(np.ascontiguousarray(picture, dtype=np.float32), 3), inner)
 
 
 def _reduced(picture: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

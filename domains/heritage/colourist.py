@@ -55,7 +55,7 @@ class Colourist(Preconditioned):
 class Options:
     """What the recipe may say of the colourist's examples."""
 
-    crops: int = 4  # different ones of each picture, the first is all of it; what is measured of one is kept
+    crops: int = 4  # of each picture, the first is all of it, every other one spoilt; what is measured is kept
     intact: float = 0.1  # share of examples whose colour is as it was
     unlabelled: float = 0.3  # share of examples whose kind is not told
 
@@ -89,8 +89,8 @@ class Examples:
         if (item.path, 0) not in self.known:
             rng, picture = stream(zlib.crc32(item.path.name.encode()), self.seed), corpus.read(item)
             for n in range(self.options.crops):
-                part = _part(picture, rng) if n else picture
-                self.known[item.path, n] = colour.measured(part / np.float32(255))
+                part = (_part(picture, rng) if n else picture) / np.float32(255)
+                self.known[item.path, n] = colour.measured(_spoilt(part, rng) if n % 2 else part)
         return self.known[item.path, crop]
 
 
@@ -100,3 +100,26 @@ def _part(picture: np.ndarray, rng) -> np.ndarray:
     top, left = rng.integers(picture.shape[0] - height + 1), rng.integers(picture.shape[1] - width + 1)
     part = picture[top : top + height, left : left + width]
     return part[:, ::-1] if rng.random() < 0.5 else part
+
+
+def _spoilt(part: np.ndarray, rng) -> np.ndarray:
+    """With what came after the ageing, before which it is measured all the same: specks, grain and JPEG.
+
+    Specks are black or white of today, which lie beyond black and white once the colours are undone.
+    """
+    import cv2
+
+    part = part.copy()
+    if rng.random() < 0.6:
+        levels = np.uint8(np.rint(255 * part))
+        _, code = cv2.imencode(".jpg", levels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 96))])
+        part = cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1] / np.float32(255)
+    if rng.random() < 0.5:
+        part = part + np.float32(np.exp(rng.uniform(np.log(0.005), np.log(0.06)))) * rng.standard_normal(
+            part.shape, dtype=np.float32
+        )
+    for _ in range(int(rng.integers(0, 9))):
+        side, value = int(rng.integers(1, 3)), np.float32(rng.uniform(-1.3, 1.7))
+        top, left = (int(rng.integers(n)) for n in part.shape[:2])
+        part[top : top + side, left : left + side] = value
+    return part
