@@ -7,9 +7,11 @@ import streamlit as st
 
 from difusa.apps import heritage_mask as masks
 from difusa.apps import jobs
+from difusa.apps.i18n import number, session_language
 
 BRUSHES = {"brush": "freedraw", "rectangle": "rect", "polygon": "polygon"}
 CANVAS = 600  # least longest side of the canvas, px of the screen
+WIDEST = 800  # of the canvas: what a screen of 1280 px has room for beside the navigation
 WIDEN = 1  # px, of what was found, unless the visitor says otherwise
 TINT = "rgba(214, 64, 32, 0.6)"
 
@@ -35,7 +37,7 @@ def mark(view: masks.View, name: str, content: bytes, _) -> tuple[np.ndarray | N
         mask = None
         st.image(view.pixels, width="content")
     if mask is not None:
-        share = f"{100 * float(mask.mean()):.2f}"
+        share = number(100 * float(mask.mean()), 2, session_language())
         st.caption(_("{share} % of the picture is marked as damaged.").format(share=share))
     return mask, way == "find" and mask is None, origin
 
@@ -48,6 +50,7 @@ def brush(view: masks.View, name: str, _) -> np.ndarray | None:
     tool = st.segmented_control(_("Tool"), list(labels), format_func=labels.get, default="brush", key="tool") or "brush"
     width = st.slider(_("Brush width on the screen"), 2, 60, 12, key="brush")
     larger = max(1.0, CANVAS / max(view.pixels.shape[:2]))  # a small picture is drawn on enlarged
+    larger = min(larger, WIDEST / view.pixels.shape[1])
     height, across = (round(larger * n) for n in view.pixels.shape[:2])
     drawn = st_canvas(
         fill_color=TINT, stroke_color=TINT, stroke_width=width, background_image=_background(view.pixels),
@@ -105,7 +108,9 @@ def search(view: masks.View, name: str, content: bytes, _) -> tuple[np.ndarray |
     beside, left_out = spared(marks, face)
     if left_out:
         kept = st.toggle(
-            _("Keep marks on the eyes, nostrils and lips of a face ({n} left out)").format(n=len(left_out)), key="face"
+            _("Keep the marks on a face ({n} left out)").format(n=len(left_out)),
+            key="face",
+            help=_("Eyes, nostrils and lips look like damage to the model. Keep the marks if they are damaged."),
         )
         marks = marks if kept else beside
     mask = grown(marks, widen)

@@ -43,7 +43,8 @@ def ask(_) -> None:
     )
     for note in view.notes:
         st.caption(note)
-    left, right = st.columns([3, 2], gap="large")
+    broad = st.session_state.get("way") == "draw"  # a canvas does not shrink to its column: it would be cut off
+    left, right = (st.container(), st.container()) if broad else st.columns([3, 2], gap="large")
     with left:
         mask, find, origin = heritage_marks.mark(view, name, content, _)
     with right:

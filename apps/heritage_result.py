@@ -78,12 +78,13 @@ def outcome(job: jobs.Job, _) -> None:
         )
     with right:
         st.subheader(_("What was invented, and how sure"))
-        st.write(invention.in_words(made, _, lambda value, digits: number(value, digits, language)))
+        words = invention.in_words(made, _, lambda value, digits: number(value, digits, language))
+        st.write(words.replace(" %", "\N{NO-BREAK SPACE}%"))
         report = made.report
         st.caption(
             " · ".join([
                 _("model {name}").format(name=report["model"]["name"]), _("seed {seed}").format(seed=report["seed"]),
-                _("{n} evaluations a version").format(n=report["network_evaluations"]), f"{job.seconds:.0f} s",
+                _("{n} evaluations a version").format(n=report["network_evaluations"]), f"{job.seconds:.0f}\N{NO-BREAK SPACE}s",
             ])
         )  # fmt: skip
         downloads(job, _)
@@ -108,7 +109,7 @@ def downloads(job: jobs.Job, _) -> None:
     for label, name, content, kind in files:
         st.download_button(label, content, name, kind, width="stretch", icon=":material/download:", on_click="ignore")
     st.caption(_("To get the original back, byte for byte:"))
-    st.code(f"difusa heritage undo {stem}-restored.bundle.zip", language=None)
+    st.code(f"difusa heritage undo {stem}-restored.bundle.zip", language=None, wrap_lines=True)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -17,7 +17,8 @@ STYLE = (
     "figcaption{color:#6b6158}table{border-collapse:collapse}h1{line-height:1.2}h2{margin-top:2rem}"
     "th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;overflow-wrap:anywhere}"
     "th{font-weight:600;min-width:9rem}.number td,.number th{text-align:right;min-width:0}"
-    "code,details{font-size:.85rem}details table th{white-space:nowrap;min-width:0}.scroll{overflow-x:auto}"
+    "code,details{font-size:.85rem}details{margin-top:2rem}"
+    "details table th{white-space:nowrap;min-width:0}.scroll{overflow-x:auto}"
     "#say-pt:checked~main .en,#say-en:checked~main .pt{display:none}input{accent-color:#9a3b26}"
     "@media(max-width:40rem){figure{width:100%}th{min-width:6rem}}@media print{input,label{display:none}}"
 )

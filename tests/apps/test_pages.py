@@ -182,3 +182,27 @@ def test_damage_is_searched_for_shown_and_restored(site, png, ended):
     job = ended(named_job(at))
     assert job.state == "done", job.error
     assert job.request["arguments"]["mask"] == "drawn-mask.png" and not job.request["arguments"]["find_damage"]
+    assert job.request["arguments"]["mask_origin"] == "found"  # the visitor changed nothing
+
+
+def test_marks_on_a_face_are_left_out_until_the_visitor_keeps_them(site, png, picture, tmp_path, monkeypatch):
+    """A search that found an eye and a scratch: the eye is not in the mask; the toggle brings it back, and the mask then
+    counts as reviewed by hand."""
+    from difusa.apps import heritage_marks
+    from difusa.domains.heritage.face_features import Feature
+
+    likely = np.zeros(picture.shape[:2], np.float32)
+    likely[20:24, 20:24] = likely[60:62, 10:80] = 1
+    eye = Feature("eye", ((16, 16), (28, 16), (28, 28), (16, 28)))
+    monkeypatch.setattr(heritage_marks, "found", lambda folder: (likely, 0.25, (eye,)))
+    monkeypatch.setattr(heritage_marks, "WIDEN", 0)
+    done = jobs.Job("x" * 22, tmp_path, "done", 1, 1, 1.0, "", {"about": {}})
+    monkeypatch.setattr(jobs, "find", lambda id: done)
+    asked = []
+    monkeypatch.setattr(jobs, "start", lambda verb, arguments, files, about: asked.append(arguments) or done.id)
+    at = uploaded(site, png, picture)
+    assert f"{100 * 140 / likely.size:.2f} % of the picture" in texts(at)
+    at.toggle(key="face").set_value(True).run()
+    assert f"{100 * 156 / likely.size:.2f} % of the picture" in texts(at)
+    next(b for b in at.button if b.label == "Restore").click().run()
+    assert asked[0]["mask_origin"] == "reviewed"
