@@ -30,6 +30,8 @@ VERBS = {
     "heritage calibrate": Verb("fit the interval on held-out files", "difusa.domains.heritage.calibration:calibrate"),
     "heritage evaluate": Verb("score restorations against the truth", "difusa.domains.heritage.metrics:evaluate"),
     "molecules generate": Verb("draw new molecules, under hard constraints", "difusa.domains.molecules.task:generate"),
+    "molecules conformers": Verb("place the atoms of given SMILES", "difusa.domains.molecules.conformers:conformers"),
+    "molecules grow": Verb("keep a fragment, and complete it", "difusa.domains.molecules.grow:grow"),
     "molecules evaluate": Verb("judge molecules by independent methods", "difusa.domains.molecules.metrics:evaluate"),
 }
 

@@ -65,5 +65,10 @@ DOMAIN = Domain(
     save=late("export", "save"),
     metrics=late("metrics", "evaluate"),
     models=MODELS,
-    verbs={"generate": late("task", "generate"), "evaluate": late("metrics", "evaluate")},
+    verbs={
+        "generate": late("task", "generate"),
+        "conformers": late("conformers", "conformers"),
+        "grow": late("grow", "grow"),
+        "evaluate": late("metrics", "evaluate"),
+    },
 )

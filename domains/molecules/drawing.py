@@ -4,10 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from difusa.domains.molecules.asked import Asked
+from difusa.domains.molecules.completing import grown
+from difusa.domains.molecules.fragments import Fragment, ends
 from difusa.domains.molecules.molecule import Molecule, Skeleton, assemble
 from difusa.domains.molecules.report import Row, verdict
 from difusa.domains.molecules.sampling import HYDROGEN_SHARE, Plan, hydrogens, skeletons
@@ -20,13 +23,17 @@ NOT_FINITE = "the network gave a position that is not finite; it is written as 0
 
 @dataclass(frozen=True)
 class Tools:
-    """What molecules are drawn with. skeleton, places: the two networks; tags: written on every molecule."""
+    """What molecules are drawn with. skeleton, places: the two networks; tags: written on every molecule.
+
+    fragment: every molecule begins with it; its atoms that grew are told by the tag ATTACHED.
+    """
 
     skeleton: object
     places: object
     plan: Plan
     asked: Asked
     tags: dict
+    fragment: Fragment | None = None
     evaluations: tuple[list[Evaluations], list[Evaluations]] = field(default_factory=lambda: ([], []))
 
     def watch(self, stage: int) -> Callable:
@@ -49,12 +56,16 @@ def draw(tools: Tools, indices: Sequence[int], ran: Callable[[float], None] | No
     elements, shares = asked.sizes.elements, (1 - 1 / HYDROGEN_SHARE, 1 / HYDROGEN_SHARE)
     told = [(lambda n, s=s: ran(n * s)) if ran else None for s in shares]
     pairs = asked.sizes.draw(plan.seed, indices)
-    bare = skeletons(
-        tools.skeleton, pairs[:, 0].tolist(), plan, indices, elements=elements, allowed=asked.allowed,
-        formula=asked.formula, carried=pairs[:, 1].tolist() if asked.exact else None, watch=tools.watch(0), ran=told[0],
+    makes = partial(grown, tools.skeleton, tools.fragment) if tools.fragment else partial(skeletons, tools.skeleton)
+    bare = makes(
+        pairs[:, 0].tolist(), plan, indices, elements=elements, allowed=asked.allowed, formula=asked.formula,
+        carried=pairs[:, 1].tolist() if asked.exact else None, watch=tools.watch(0), ran=told[0],
     )  # fmt: skip
     places = hydrogens(tools.places, bare, plan, indices, elements=elements, watch=tools.watch(1), ran=told[1])
-    return [judged(s, p, tools.tags | {"INDEX": int(i)}) for s, p, i in zip(bare, places, indices, strict=True)]
+    found = [judged(s, p, tools.tags | {"INDEX": int(i)}) for s, p, i in zip(bare, places, indices, strict=True)]
+    if tools.fragment:
+        found = [replace(m, tags=m.tags | {"ATTACHED": ends(tools.fragment, m)}) for m in found]
+    return found
 
 
 def judged(bare: Skeleton, places: np.ndarray, tags: dict) -> Molecule:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from difusa.domains.molecules.chemistry import CHARGES
 from difusa.domains.molecules.constraints import Constrained, settled
-from difusa.domains.molecules.molecule import Skeleton
-from difusa.domains.molecules.network import BONDS, CATEGORIES, ONEHOT, pairs_of
+from difusa.domains.molecules.molecule import Skeleton, assemble
+from difusa.domains.molecules.network import CATEGORIES, ONEHOT, pairs_of
 from difusa.shared.samplers import SAMPLERS, Tempered, last, schedule, start
 from difusa.shared.seeds import stream, streams
 from difusa.shared.spaces import Centred, Euclidean, Held, Product, State
@@ -105,7 +105,7 @@ def skeletons(
     for size, group, full in in_groups(atoms):
         like = blank(network, full, size)
         present = torch.ones(full, size, dtype=torch.bool, device=device)
-        space = _tempered(Product(coords=Centred(), **{k: Euclidean() for k in CATEGORIES}), plan)
+        space = tempered(Product(coords=Centred(), **{k: Euclidean() for k in CATEGORIES}), plan)
         rows = group + group[:1] * (full - len(group))
         rng = streams(plan.seed, [indices[k] for k in rows])
         total = None if carried is None else torch.tensor([carried[k] for k in rows], device=device)
@@ -166,7 +166,7 @@ def hydrogens(
         present = torch.ones(full, state["coords"].shape[1], dtype=torch.bool, device=device)
         free = (~given["coords"])[..., None].float()
         still = {k: Held(Euclidean(), torch.zeros(1, device=device)) for k in CATEGORIES}
-        space = _tempered(Product(coords=Held(Euclidean(), free), **still), plan)
+        space = tempered(Product(coords=Held(Euclidean(), free), **still), plan)
         chosen = [indices[k] for k in group + group[:1] * (full - len(group))]
         rng = [stream(plan.seed, index, HYDROGENS) for index in chosen]
         sigmas = plan.hydrogen_sigmas()
@@ -188,31 +188,37 @@ def hydrogens(
 def _explicit(s: Skeleton, network, elements: Sequence[int]) -> tuple[State, State, State]:
     """State, what is given, and anchors of one skeleton with its hydrogens, which start on their parents."""
     parent = np.repeat(np.arange(len(s)), s.hydrogens)
-    heavy, atoms = len(s), len(s) + len(parent)
     place = s.positions - s.positions.mean(0)
+    full = assemble(s, place[parent])
     coords = np.concatenate([place, place[parent]]).astype(np.float32) / network.scale
-    order = np.zeros((atoms, atoms), np.int64)
-    order[s.bonds[:, 0], s.bonds[:, 1]] = s.bonds[:, 2]
-    order[parent, np.arange(heavy, atoms)] = 1
-    classes = {
-        "elements": [list(elements).index(n) for n in s.numbers.tolist()] + [list(elements).index(1)] * len(parent),
-        "charges": [CHARGES.index(c) for c in s.charges.tolist()] + [CHARGES.index(0)] * len(parent),
-        "hydrogens": s.hydrogens.tolist() + [0] * len(parent),
-    }
-    state = {
-        k: ONEHOT * torch.nn.functional.one_hot(torch.tensor(v), network.classes[k]).float() for k, v in classes.items()
-    }
-    i, j = (k.numpy() for k in pairs_of(atoms))
-    state["bonds"] = ONEHOT * torch.nn.functional.one_hot(torch.from_numpy(order[i, j]), BONDS).float()
-    state["coords"] = torch.from_numpy(coords)
-    known = torch.arange(atoms) < heavy
+    carried = s.hydrogens.tolist() + [0] * len(parent)
+    state = encoded(network, elements, full.numbers, full.charges, carried, full.bonds, coords)
     given = {
-        "coords": known,
-        "atoms": torch.ones(atoms, dtype=torch.bool),
-        "bonds": torch.ones(len(i), dtype=torch.bool),
+        "coords": torch.arange(len(full)) < len(s),
+        "atoms": torch.ones(len(full), dtype=torch.bool),
+        "bonds": torch.ones(len(state["bonds"]), dtype=torch.bool),
     }
-    return state, given, {"anchor": torch.from_numpy(coords)}
+    return state, given, {"anchor": state["coords"]}
 
 
-def _tempered(space, plan: Plan):
+def encoded(network, elements: Sequence[int], numbers, charges, hydrogens, bonds, coords: np.ndarray) -> State:
+    """The state, without batch axis, of N atoms that are known.
+
+    numbers, charges, hydrogens [N] as in a Skeleton; bonds [m, 3] rows (i, j, order), i < j; coords [N, 3] in the network's
+    unit. Raises ValueError for what is none of the network's classes.
+    """
+    order = np.zeros((len(numbers),) * 2, np.int64)
+    order[bonds[:, 0], bonds[:, 1]] = bonds[:, 2]
+    classes = {
+        "elements": [list(elements).index(int(n)) for n in numbers],
+        "charges": [CHARGES.index(int(c)) for c in charges],
+        "hydrogens": [int(k) for k in hydrogens],
+        "bonds": order[np.triu_indices(len(numbers), 1)],
+    }
+    state = {k: torch.as_tensor(np.array(v, np.int64)) for k, v in classes.items()}
+    state = {k: ONEHOT * torch.nn.functional.one_hot(v, network.classes[k]).float() for k, v in state.items()}
+    return state | {"coords": torch.from_numpy(coords)}
+
+
+def tempered(space, plan: Plan):
     return space if plan.temperature == 1 else Tempered(space, plan.temperature)

@@ -44,3 +44,30 @@ def qm9_rows():
     except ValueError:
         pytest.skip("needs the package qm9pack")
     return list(islice(rows(), 480))
+
+
+@pytest.fixture(scope="session")
+def small_models(tmp_path_factory):
+    """Options of a verb that draws: two model folders with small random networks, of at most 10 heavy atoms and 20 in all."""
+    torch = pytest.importorskip("torch")
+    from difusa.domains import models
+    from difusa.domains.molecules.network import Molecules
+
+    root, options = (
+        tmp_path_factory.mktemp("models"),
+        {"elements": 5, "width": 32, "edge": 16, "hidden": 32, "heads": 4},
+    )
+    for seed, trains in enumerate(("skeleton", "hydrogens")):
+        torch.manual_seed(seed)
+        network = Molecules(**options, layers=1)
+        for p in network.parameters():  # layers that start at zero would make every draw alike
+            if not p.abs().sum():
+                torch.nn.init.normal_(p, std=0.3)
+        meta = {"name": trains, "domain": "molecules", "trains": trains, "network": options | {"layers": 1}}
+        sizes = {"elements": [6, 7, 8, 9, 1], "sizes": [[10, 10, 2], [9, 10, 5], [8, 9, 5], [7, 8, 3], [6, 6, 2]]}
+        models.write(root / trains, network, meta, beside={"sizes.json": sizes})
+    return {"model": str(root / "skeleton"), "hydrogens": str(root / "hydrogens"), "steps": 5, "progress": _quiet}
+
+
+def _quiet(done: int, total: int) -> None:
+    assert 0 <= done <= total
