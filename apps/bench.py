@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 NAMES = ("heritage", "samplers")
-QUICK_CROPS = {"heritage": 6, "samplers": 6}
+QUICK_CROPS = {"heritage": 4, "samplers": 6}
 FULL_CROPS = {"heritage": 100, "samplers": 24}
 
 
