@@ -128,13 +128,17 @@ def fit(asked: Asked, fragment: Fragment, low: int = 1, high: int = LARGEST) -> 
             raise ValueError(f"the fragment holds {have} {SYMBOLS.get(number, number)}, --formula {most}")
     new, hydrogens = sizes.pairs[:, 0] - len(bare), sizes.pairs[:, 1] - fragment.staying
     keep = (new >= max(low, 1)) & (new <= high)
-    if asked.exact:
-        keep &= (hydrogens >= 0) & (hydrogens <= MOST * new)
     if not keep.any():
         heavy = sizes.pairs[:, 0]
         raise ValueError(
-            f"the fragment has {len(bare)} heavy atoms and keeps {fragment.staying} hydrogens; nothing that may be drawn "
-            f"({heavy.min()} to {heavy.max()} heavy atoms) is larger by as much as is asked for"
+            f"the fragment has {len(bare)} heavy atoms; what may be drawn has {heavy.min()} to {heavy.max()}, "
+            "and none is larger by as many as are asked for"
+        )
+    if asked.exact:
+        keep &= (hydrogens >= 0) & (hydrogens <= MOST * new)
+    if not keep.any():
+        raise ValueError(
+            f"the fragment keeps {fragment.staying} hydrogens; with new atoms no number asked for can be reached"
         )
     return replace(asked, sizes=sizes.where(keep))
 

@@ -17,6 +17,7 @@ def generate(
     formula: str | None = None,
     atoms: int | None = None,
     elements: str | None = None,
+    scaffold: Path | None = None,
     valid_only: bool = False,
     steps: int = 50,
     seed: int = 0,
@@ -41,6 +42,8 @@ def generate(
     formula: every molecule has it, such as C7H10O2; always obeyed.
     atoms: every molecule has that many, hydrogens counted; always obeyed.
     elements: the only elements that may occur, such as C,H,O; always obeyed. Without H there is no hydrogen.
+    scaffold: SDF or MOL file of one fragment; every molecule begins with its heavy atoms, bonds and places, unchanged. Where it
+        grows is said at `difusa molecules grow`; ATTACHED tells where it did.
     valid_only: write only molecules that are valid and in one piece; draws go on until there are COUNT of them, and the
         report tells the share among all that were drawn.
     steps: network evaluations a molecule, at most; a fifth of them place the hydrogens.
@@ -61,6 +64,7 @@ def generate(
     """
     from difusa.domains.molecules.asked import ask
     from difusa.domains.molecules.drawing import Drawn, Tools
+    from difusa.domains.molecules.grow import scaffolded
     from difusa.domains.molecules.sampling import Plan
     from difusa.shared.run import set_threads
 
@@ -72,10 +76,12 @@ def generate(
     plan = Plan(steps, sampler, seed, guidance, temperature)
     set_threads(threads)
     found, placer, sizes, _ = pair(model, hydrogens)
-    asked = ask(sizes, formula, atoms, elements)
+    asked, fragment = ask(sizes, formula, atoms, elements), None
+    if scaffold is not None:
+        fragment, asked = scaffolded(scaffold, asked)
     with Run("molecules generate", seed=seed, model=found, device=device, progress=progress) as run:
         tags = {"SEED": seed, "MODEL": found.sha256, "HYDROGEN_MODEL": placer.sha256}
-        tools = Tools(found.load(device), placer.load(device), plan, asked, tags)
+        tools = Tools(found.load(device), placer.load(device), plan, asked, tags, fragment)
         drawn = Drawn()
         try:
             seconds = _fill(drawn, tools, count, batch, valid_only, run)
@@ -86,7 +92,8 @@ def generate(
         figures = run.write(
             report, out=out, count=len(drawn.kept), asked_for=count, valid_only=valid_only, plan=repr(plan),
             hydrogen_model={"name": placer.name, "sha256": placer.sha256},
-            constraints={"formula": formula, "atoms": atoms, "elements": elements}, **_figures(drawn, seconds),
+            constraints={"formula": formula, "atoms": atoms, "elements": elements, "scaffold": scaffold},
+            **_figures(drawn, seconds),
         )  # fmt: skip
     if len(drawn.kept) < count:
         raise ValueError(

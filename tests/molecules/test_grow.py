@@ -17,6 +17,7 @@ from difusa.domains.molecules.network import Molecules
 from difusa.domains.molecules.readers import load
 from difusa.domains.molecules.sampling import Plan
 from difusa.domains.molecules.sizes import Sizes
+from difusa.domains.molecules.task import generate
 
 SIZES = Sizes((6, 7, 8, 9, 1), np.array([[6, 6], [9, 10], [12, 10]]), np.array([1, 1, 1]))
 
@@ -128,7 +129,7 @@ def test_a_formula_counts_the_fragment():
         (Chem.MolToMolBlock(Chem.MolFromSmiles("C" * 1100)), [], "1100 atoms"),
         (Chem.MolToMolBlock(Chem.MolFromSmiles("CC")), [], "flat drawing"),
         (block("C[SiH3]"), [], "element 14 is none of this model's"),
-        (block("CCCCCCCCCCCC"), [], "12 heavy atoms and keeps 25 hydrogens"),
+        (block("CCCCCCCCCCCC"), [], "12 heavy atoms; what may be drawn has 6 to 12"),
         (block("CCO"), [77], "--attach 77: no heavy atom .* it has 9 atoms"),
         (block("CCO"), [5], "it is a hydrogen"),
         (block("CCO"), [3, 3], "carries or lacks 1 hydrogens, 2 are asked for"),
@@ -166,3 +167,26 @@ def test_how_many_to_add():
     for wrong in ("0", "8..3", "few", "-1"):
         with pytest.raises(ValueError, match="such as 4 or 3"):
             between(wrong)
+
+
+def test_generate_obeys_a_scaffold_and_a_formula_together(small_models, tmp_path):
+    (tmp_path / "s.sdf").write_text(block("c1cc[nH]c1"))
+    wish = {"count": 6, "scaffold": tmp_path / "s.sdf", "formula": "C7H10NOF"} | small_models
+    told = generate(out=tmp_path / "x.sdf", **wish)
+    assert told["constraints"]["scaffold"].endswith("s.sdf")
+    bare = read_fragment((tmp_path / "s.sdf").read_text()).bare
+    found = [r.molecule for r in load(tmp_path / "x.sdf")]
+    assert len(found) == 6
+    for molecule in found:
+        assert sorted(molecule.numbers.tolist()) == [1] * 10 + [6] * 7 + [7, 8, 9]
+        np.testing.assert_array_equal(molecule.positions[:5], bare.positions)
+        inside = (molecule.bonds[:, :2] < 5).all(1)
+        assert {(i, j): o for i, j, o in molecule.bonds[inside].tolist()} == table(bare)
+    for text, reason in (
+        ("C4H4O6", "fragment holds N"),
+        ("C4H2NOF", "keeps 4 hydrogens"),
+        ("C5H13NO", "keeps 4 hydrogens"),
+    ):
+        with pytest.raises(ValueError, match=f"--scaffold .*{reason}"):
+            generate(out=tmp_path / "y.sdf", **wish | {"formula": text})
+    assert not (tmp_path / "y.sdf").exists()
