@@ -59,14 +59,13 @@ def test_a_known_line_is_undone_exactly(number, dtype):
     full = np.iinfo(dtype).max
     aged = damage.age((clean / np.float32(full) * 2 - 1).astype(np.float32), stream(8, number))
     given = np.rint((aged + 1) / 2 * full).astype(dtype)
-    light = clean.reshape(-1, 3) / full
-    ends = np.concatenate([light.min(0), light.max(0)]).astype(np.float32)
+    ends, _ = colour.measured(clean / np.float32(full))
     ready = prepare(Picture(given), None, ("colour",), noise=None, border=1, kind="unknown")
     tool = recolouring.Tool(Knows(ends), Named, Calibration({}))
     made = recolouring.recolour(recolouring.untouched(ready), ready.seen, tool, Plan(samples=2))
-    # rounding the aged picture and the answer moves a value by up to half a level times the gain (at most 4), plus half
+    # rounding moves the aged value and the aged ends by half a level, times the gain (below 3.5), and the answer by half
     worst = np.abs(made.picture.pixels.astype(int) - clean).max()
-    assert worst <= 3 and made.picture.pixels.dtype == dtype
+    assert worst <= 4 and made.picture.pixels.dtype == dtype
     assert "known 000" in made.guidance and made.evaluations == recolouring.STEPS
 
 
