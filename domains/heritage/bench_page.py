@@ -35,6 +35,7 @@ first crops only (n in the table).
 - **Coverage**: share of the truth inside the 90 % interval; **width**: its mean width in grey levels of 255.
 - **Face**: mean shift of 468 landmarks against the truth, in units of the distance between the eyes, on photographs
 in which a face is found. "{untouched}" tells what the damage itself does to the detector.
+- What more training buys stands in the model's card, `domains/heritage/weights/restorer/card.md`: quality against time.
 - "{untouched}" is the damaged picture as it is: grey in a loss; for sr2 and sr4 the bicubic enlargement.
 - **s a crop**: wall time, which other work on the machine lengthens; **core s**: processor time of all cores together.
 """
