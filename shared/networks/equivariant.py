@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 Kind = Literal["fast", "e3nn"]  # the trunk below, or the reference in reference.py, which needs the package e3nn
+SHARED = 4.0  # usual number of bonds of an atom: brings sums over neighbours to about one
 TINY = 1e-8  # keeps the derivative of a length finite at zero
 
 
@@ -32,7 +33,7 @@ class Layer(nn.Module):
         self.pair = nn.Linear(edge + 2 * channels, hidden, bias=False)
         self.out = nn.Linear(hidden, sum(self.sizes))
         self.value = nn.Linear(width, width)
-        self.gather = nn.Linear(width + hidden + channels, width)
+        self.gather = nn.Linear(width + 2 * hidden + channels, width)
         self.turn = nn.Linear(channels, channels, bias=False)
         self.ffn = nn.Sequential(nn.Linear(width, 3 * width), nn.SiLU(), nn.Linear(3 * width, width))
         for last in (self.turn, self.ffn[2]):
@@ -51,7 +52,8 @@ class Layer(nn.Module):
         from_pairs = (weight[..., None] * m.unflatten(-1, (self.heads, -1))).sum(2).flatten(2)
         value = self.value(seen).view(*h.shape[:2], self.heads, -1)
         from_nodes = torch.einsum("bijh,bjhc->bihc", weight, value).flatten(2)
-        h = h + self.gather(torch.cat([from_nodes, from_pairs, length(v)], dim=-1))
+        total = (m * pairs).sum(2) / SHARED  # attention averages; a valence is a sum
+        h = h + self.gather(torch.cat([from_nodes, from_pairs, total, length(v)], dim=-1))
         h = h + self.ffn(self.ffn_norm(h))
         push = push * pairs / (1 + far) / pairs.sum(dim=2, keepdim=True).clamp(min=1).sqrt()
         v = v + (push[..., None] * gap).sum(2)
