@@ -89,7 +89,8 @@ def settings(marked: bool, find: bool, _) -> dict | None:
     with st.expander(_("Fine settings")):
         picks = {"mean": _("the mean of the versions (fewest errors)"), "sample": _("one version (keeps its grain)")}
         pick = st.radio(_("What to write"), list(picks), format_func=picks.get, key="pick")
-        steps = st.slider(_("Steps of each version"), 1, 50, 3, key="steps")
+        usual = _("as usual")
+        steps = st.number_input(_("Steps of each version"), 1, 50, None, key="steps", placeholder=usual)
         again = _("The same seed gives the same picture again.")
         seed = st.number_input(_("Seed"), 0, 2**32 - 1, 0, key="seed", help=again)
     if problem := obstacle(chosen, marked, find, _):

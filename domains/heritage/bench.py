@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -131,13 +131,14 @@ def run_ours(setup: Setup, model, plan, *, device: str = "cpu", seconds: float =
     from difusa.domains.heritage.intervals import load_calibration
 
     whole = recolouring.Tool(model.load(device), model, load_calibration(model.folder, model.sha256))
+    colour_plan = replace(plan, steps=recolouring.STEPS)
     end = time.monotonic() + seconds
     for number, task in enumerate(setup.tasks):
         verb = PROTOCOL[task][0]
-        tool = recolouring.tool(device) if verb == "colour" else whole
+        tool, drawn_by = (recolouring.tool(device), colour_plan) if verb == "colour" else (whole, plan)
         share = (end - time.monotonic()) / (len(setup.tasks) - number)
 
-        def answers(part, task=task, tool=tool):
+        def answers(part, task=task, tool=tool, plan=drawn_by):
             for item in part:
                 case = setup.case(task, item)
                 clock = Clock()
@@ -146,7 +147,7 @@ def run_ours(setup: Setup, model, plan, *, device: str = "cpu", seconds: float =
                 figures = score(case, restored.picture.pixels, restored.one.pixels)
                 yield spent | figures | coverage(case, restored)
 
-        settings = {"protocol": PROTOCOL[task][1], "plan": repr(plan), "device": device}
+        settings = {"protocol": PROTOCOL[task][1], "plan": repr(drawn_by), "device": device}
         settings |= {"interval": tool.calibration.record(verb)}
         items = setup.first(len(setup.cases))
         setup.bench.row(

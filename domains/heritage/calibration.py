@@ -81,7 +81,7 @@ def calibrate(
     task: str | None = None,
     crops: int = 80,
     size: int = 128,
-    steps: int = 3,
+    steps: int | None = None,
     device: str = "cpu",
     threads: int | None = None,
 ) -> Calibration:
@@ -94,7 +94,7 @@ def calibrate(
     task: comma-separated tasks to fit; all of the model's by default. Those left out keep their factors.
     crops: held-out crops a task; more of them tell more than larger ones.
     size: pixels of a crop's side that are used.
-    steps: network evaluations a sample.
+    steps: network evaluations a sample; by default as the restore verb.
     device: cpu or cuda.
     threads: number of CPU threads.
 
@@ -108,11 +108,12 @@ def calibrate(
     data = data or os.environ.get("DIFUSA_DATA")
     if not data:
         raise ValueError("calibration needs held-out pictures: give --data FOLDER or set DIFUSA_DATA")
-    found, plan = find(model, domain="heritage"), posterior.Plan(steps=steps)
-    draw, answers = {
-        "restorer": (posterior.samples, tuple(t for t in VERB_TASKS if t != "colour")),
-        "colourist": (recolouring.samples, ("colour",)),
+    found = find(model, domain="heritage")
+    draw, answers, usual = {
+        "restorer": (posterior.samples, tuple(t for t in VERB_TASKS if t != "colour"), posterior.Plan()),
+        "colourist": (recolouring.samples, ("colour",), posterior.Plan(steps=recolouring.STEPS)),
     }[found.meta["trains"]]
+    plan = usual if steps is None else replace(usual, steps=steps)
     names = [t.strip() for t in task.split(",")] if task else answers
     if unknown := [t for t in names if t not in answers]:
         raise ValueError(f"--task {unknown[0]}: {found.name} answers for {', '.join(answers)}")

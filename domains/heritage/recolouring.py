@@ -26,7 +26,7 @@ from difusa.shared.guidance.mixing import Guided
 from difusa.shared.samplers import SAMPLERS, evaluations, last, schedule
 from difusa.shared.spaces import Euclidean
 
-STEPS = 12  # evaluations of the small network a sample, whatever --steps says: all of them cost less than one of a tile
+STEPS = 12  # evaluations of the small network a sample unless told: all of them cost less than one of a tile
 SIGMA_MAX = 10.0  # nothing of the state is known beforehand, so the walk starts far out
 
 
@@ -86,7 +86,7 @@ def lines(
     light = (seen.observed.numpy().transpose(1, 2, 0) + 1) / 2
     ends, shape = colour.measured(light, where)
     statistics = colour.told(ends, shape)
-    sigmas = schedule(plan.sampler, STEPS // (2 if plan.guided else 1), plan.sigma_min, SIGMA_MAX).to(device).float()
+    sigmas = _sigmas(plan).to(device).float()
     drawn, space = [], plan.space()
     for number in range(plan.samples):  # one row at a time: larger products round otherwise
         rng = [sample_stream(plan.seed, number, part)]
@@ -106,6 +106,18 @@ def applied(seen: Observation, gains: Tensor, offsets: Tensor) -> Iterator[Tenso
     """The picture [3, H, W] under each line in turn."""
     for gain, offset in zip(gains, offsets, strict=True):
         yield torch.where(seen.doubt > 0, colour.straightened(seen.observed, gain, offset), seen.observed)
+
+
+def plans(plan: Plan, steps: int | None, tasks: tuple[str, ...]) -> tuple[Plan, Plan]:
+    """The restorer's plan and the colourist's: `steps` bounds their evaluations together; with None each has its usual number.
+
+    Raises ValueError for too few steps to share.
+    """
+    if steps is None:
+        return plan, replace(plan, steps=STEPS)
+    if "colour" not in tasks or len(tasks) == 1:
+        return replace(plan, steps=steps), replace(plan, steps=steps)
+    return replace(plan, steps=steps - steps // 2), replace(plan, steps=steps // 2)
 
 
 def untouched(ready: Prepared) -> Restored:
@@ -161,8 +173,11 @@ def placed(under: np.ndarray, over: np.ndarray, where: np.ndarray) -> np.ndarray
 
 def cost(plan: Plan) -> int:
     """Evaluations of the colourist a sample, guidance counted."""
-    steps = len(schedule(plan.sampler, STEPS // (2 if plan.guided else 1), plan.sigma_min, SIGMA_MAX)) - 1
-    return evaluations(plan.sampler, steps) * (2 if plan.guided else 1)
+    return evaluations(plan.sampler, len(_sigmas(plan)) - 1) * (2 if plan.guided else 1)
+
+
+def _sigmas(plan: Plan) -> Tensor:
+    return schedule(plan.sampler, plan.steps // (2 if plan.guided else 1), plan.sigma_min, SIGMA_MAX)
 
 
 def _told(x: Tensor) -> list[list[float]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from difusa.domains.heritage.bundle import undo
 from difusa.domains.heritage.data import SUFFIXES, encode, load
 from difusa.domains.heritage.export import check_target
+from difusa.shared.run import Counter as Evaluations
 from difusa.shared.run import Progress, Run
 
 __all__ = ["restore", "undo"]
@@ -27,7 +28,7 @@ def restore(
     blur: str | None = None,
     border: int = 64,
     kind: str = "unknown",
-    steps: int = 3,
+    steps: int | None = None,
     seed: int = 0,
     sampler: str = "dpmpp_2m",
     guidance: float = 1.0,
@@ -61,7 +62,7 @@ def restore(
         (px), such as motion:9,30 or gaussian:1.5; estimated from the whole picture when left out.
     border: pixels to add on each side, for outpaint.
     kind: painting, photograph, manuscript or unknown.
-    steps: network evaluations a sample, at most.
+    steps: network evaluations a sample, at most; by default 3, and 12 of the small network of colour.
     seed: the same seed gives the same bytes.
     sampler: one of the core's samplers.
     guidance: weight of the kind against "unknown"; 1 is off, and other values depart from the posterior.
@@ -92,12 +93,13 @@ def restore(
     if found.meta.get("trains") != "restorer":
         raise ValueError(f"model {found.name!r} is a {found.meta.get('trains')}, not a restorer; use --model restorer")
     bounds = {k: found.meta[k] for k in ("sigma_min", "sigma_max") if k in found.meta}
+    how = {"sampler": sampler, "seed": seed, "guidance": guidance, "temperature": temperature, "batch": batch}
     plan = Plan(
-        samples, steps, sampler, seed, guidance, temperature, batch=batch, micro=1 if device == "cpu" else 8, **bounds
+        samples, micro=1 if device == "cpu" else 8, **how, **bounds, **({} if steps is None else {"steps": steps})
     )
     with Run("heritage restore", seed=seed, model=found, device=device, progress=progress) as run:
         tools = Tools(found.load(device), found, load_calibration(found.folder, found.sha256), plan, device, run)
-        wish = Wish(task, pick, find_damage, noise, border, kind, blur, keep_on_faces, mask_origin)
+        wish = Wish(task, pick, find_damage, noise, border, kind, blur, keep_on_faces, mask_origin, steps)
         done, failed = [], {}
         for source, target, marks in jobs:
             run.progress = Meter() if progress is None else progress
@@ -128,6 +130,7 @@ class Wish:
     blur: str | None = None
     keep_on_faces: bool = False
     mask_origin: str = "given"
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,8 @@ def _restore_file(source: Path, target: Path, marks: Path | None, wish: Wish, to
     if mask is not None and mask.all():
         print(f"{source}: the mask covers the whole picture: all of it will be invented", file=sys.stderr)
     others = tuple(t for t in tasks if t != "colour")
+    plan, colour_plan = recolouring.plans(tools.plan, wish.steps, tasks)
+    tools = replace(tools, plan=plan)
     ready = prepare(
         picture, mask, others or tasks, noise=wish.noise, border=wish.border, kind=wish.kind, blur=wish.blur
     )
@@ -179,10 +184,12 @@ def _restore_file(source: Path, target: Path, marks: Path | None, wish: Wish, to
         colourist = recolouring.tool(tools.device)
         seen = recolouring.doubted(ready, None if mask is None or "inpaint" in tasks else mask)
         restored = recolouring.recolour(
-            restored, seen, colourist, tools.plan, device=tools.device, watch=tools.run.counted
+            restored, seen, colourist, colour_plan, device=tools.device, watch=tools.run.counted
         )
+        tools.run.counters.append(Evaluations(restored.evaluations))  # both walks belong to one sample
         if not others:  # then the report names the colourist and nothing else
-            tools = replace(tools, network=colourist.network, model=colourist.model, calibration=colourist.calibration)
+            about = {"network": colourist.network, "model": colourist.model, "calibration": colourist.calibration}
+            tools = replace(tools, plan=colour_plan, **about)
     how = Marked((ORIGINS[wish.mask_origin],) * bool(marks) + (ORIGINS["found"],) * wish.find_damage, left_out)
     return write_results(source, target, picture, ready, restored, mask, how, tasks, wish, tools)
 

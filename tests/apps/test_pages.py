@@ -69,7 +69,7 @@ def test_a_restoration_from_upload_to_download(site, png, picture, hole, ended):
     at.file_uploader(key="mask").upload("mask.png", png(hole), "image/png").run()
     assert f"{100 * hole.mean():.2f} % of the picture is marked" in texts(at)
     at.slider(key="samples").set_value(2)
-    at.slider(key="steps").set_value(4)
+    at.number_input(key="steps").set_value(4)
     next(b for b in at.button if b.label == "Restore").click().run()
     assert not at.exception
     id = named_job(at)
