@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from difusa.domains.molecules.verbs import check_out, pair, rescue, write
+from difusa.domains.molecules.verbs import ready, rescue, write
 from difusa.shared.run import Counter as Evaluations
 from difusa.shared.run import Progress, Run
 
@@ -58,25 +58,18 @@ def conformers(
     from difusa.domains.molecules.asked import ask
     from difusa.domains.molecules.drawing import Tools
     from difusa.domains.molecules.graphs import search
-    from difusa.domains.molecules.sampling import Plan
-    from difusa.shared.run import set_threads
 
-    out = check_out(out)
-    if count < 1 or batch < 1:
-        raise ValueError(f"--count {count} --batch {batch}: at least 1 each")
-    plan = Plan(steps, sampler, seed, 1.0, temperature)
-    set_threads(threads)
-    found, placer, sizes, whole = pair(model, hydrogens)
-    graphs, failures = read(smiles, sizes, whole)
+    walk = {"steps": steps, "seed": seed, "sampler": sampler, "temperature": temperature}
+    use = ready(out, count, batch, threads, model, hydrogens, **walk)
+    graphs, failures = read(smiles, use.sizes, use.placer_sizes)
     if not graphs:
         raise ValueError("; ".join(f"{f['input']}: {f['reason']}" for f in failures[:3]) or "the files hold no SMILES")
     kept, entries = [], []
-    with Run("molecules conformers", seed=seed, model=found, device=device, progress=progress) as run:
-        networks = found.load(device), placer.load(device)
-        tags = {"SEED": seed, "MODEL": found.sha256, "HYDROGEN_MODEL": placer.sha256}
+    with Run("molecules conformers", seed=seed, model=use.model, device=device, progress=progress) as run:
+        networks, tags = use.networks(device), use.tags()
         try:
             for done, (row, graph) in enumerate(graphs):
-                tools = Tools(*networks, plan, ask(sizes), tags | {"ROW": row})
+                tools = Tools(*networks, use.plan, ask(use.sizes), tags | {"ROW": row})
 
                 def ran(right: int, done=done) -> None:
                     run.progress(done * count + right, len(graphs) * count)
@@ -87,18 +80,17 @@ def conformers(
                 kept += found_here
                 entries.append(_entry(row, graph, found_here, drawn))
         except BaseException:
-            rescue(kept, out)
+            rescue(kept, use.out)
             raise
-        write(kept, out)
+        write(kept, use.out)
         for failure in failures:
             print("row {row}: {input}: {reason}".format(**failure), file=sys.stderr)
         for entry in entries:
             if wrong := entry["stereo"].get("wrong"):
                 print(f"row {entry['row']}: {wrong} of {count} conformers have the wrong stereo", file=sys.stderr)
         return run.write(
-            report, out=out, count=len(kept), plan=repr(plan), molecules=entries, failures=failures,
-            stereo=dict(Counter(m.tags["STEREO"] for m in kept)),
-            hydrogen_model={"name": placer.name, "sha256": placer.sha256},
+            report, count=len(kept), molecules=entries, failures=failures,
+            stereo=dict(Counter(m.tags["STEREO"] for m in kept)), **use.record(),
         )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from difusa.domains.molecules.verbs import check_out, pair, rescue, write
+from difusa.domains.molecules.verbs import ready, rescue, write
 from difusa.shared.run import Counter as Evaluations
 from difusa.shared.run import Progress, Run
 
@@ -68,42 +68,35 @@ def grow(
     """
     from difusa.domains.molecules.asked import ask
     from difusa.domains.molecules.drawing import Drawn, Tools
-    from difusa.domains.molecules.sampling import Plan
-    from difusa.shared.run import set_threads
 
-    out = check_out(out)
-    if count < 1 or batch < 1:
-        raise ValueError(f"--count {count} --batch {batch}: at least 1 each")
-    plan, wanted, ends = Plan(steps, sampler, seed, 1.0, temperature), between(add), numbers(attach)
-    set_threads(threads)
-    found, placer, sizes, _ = pair(model, hydrogens)
-    asked = ask(sizes, None, atoms, elements)
+    wanted, ends = between(add), numbers(attach)
+    walk = {"steps": steps, "seed": seed, "sampler": sampler, "temperature": temperature}
+    use = ready(out, count, batch, threads, model, hydrogens, **walk)
+    asked = ask(use.sizes, None, atoms, elements)
     rows, failures = read(Path(fragment), ends, asked, wanted)
     if not rows:
         raise ValueError(f"{fragment}: {failures[0]['reason']}" if failures else f"{fragment} is empty")
     drawn: list[Drawn] = []
-    with Run("molecules grow", seed=seed, model=found, device=device, progress=progress) as run:
-        networks = found.load(device), placer.load(device)
-        tags = {"SEED": seed, "MODEL": found.sha256, "HYDROGEN_MODEL": placer.sha256}
+    with Run("molecules grow", seed=seed, model=use.model, device=device, progress=progress) as run:
+        networks, tags = use.networks(device), use.tags()
         try:
             for number, (row, one, allowed) in enumerate(rows):
-                tools = Tools(*networks, plan, allowed, tags | {"FRAGMENT": row}, one)
+                tools = Tools(*networks, use.plan, allowed, tags | {"FRAGMENT": row}, one)
                 drawn.append(Drawn())
                 _grown(drawn[-1], tools, count, batch, valid_only, run, (number * count, len(rows) * count))
                 if lost := count - len(drawn[-1].kept):
                     failures.append({"row": row, "reason": f"{lost} of {count} were not found: all draws were broken"})
         except BaseException:
-            rescue([m for d in drawn for m in d.kept], out)
+            rescue([m for d in drawn for m in d.kept], use.out)
             raise
         kept = [m for d in drawn for m in d.kept]
-        write(kept, out)
+        write(kept, use.out)
         for failure in failures:
             print("row {row}: {reason}".format(**failure), file=sys.stderr)
         return run.write(
-            report, out=out, count=len(kept), valid_only=valid_only, plan=repr(plan),
+            report, count=len(kept), valid_only=valid_only,
             fragments=[_entry(row, one, d) for (row, one, _), d in zip(rows, drawn, strict=True)], failures=failures,
-            hydrogen_model={"name": placer.name, "sha256": placer.sha256},
-            constraints={"add": add, "atoms": atoms, "attach": attach, "elements": elements},
+            constraints={"add": add, "atoms": atoms, "attach": attach, "elements": elements}, **use.record(),
         )  # fmt: skip
 
 

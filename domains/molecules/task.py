@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from difusa.domains.molecules.verbs import check_out, pair, rescue, write
+from difusa.domains.molecules.verbs import ready, rescue, write
 from difusa.shared.run import Counter as Evaluations
 from difusa.shared.run import Progress, Run
 
@@ -65,33 +65,25 @@ def generate(
     from difusa.domains.molecules.asked import ask
     from difusa.domains.molecules.drawing import Drawn, Tools
     from difusa.domains.molecules.grow import scaffolded
-    from difusa.domains.molecules.sampling import Plan
-    from difusa.shared.run import set_threads
 
-    out = check_out(out)
-    if count < 1 or batch < 1:
-        raise ValueError(f"--count {count} --batch {batch}: at least 1 each")
     if guidance != 1:
         raise ValueError(f"--guidance {guidance}: nothing is guided without a property; leave it at 1")
-    plan = Plan(steps, sampler, seed, guidance, temperature)
-    set_threads(threads)
-    found, placer, sizes, _ = pair(model, hydrogens)
-    asked, fragment = ask(sizes, formula, atoms, elements), None
+    walk = {"steps": steps, "seed": seed, "sampler": sampler, "guidance": guidance, "temperature": temperature}
+    use = ready(out, count, batch, threads, model, hydrogens, **walk)
+    asked, fragment = ask(use.sizes, formula, atoms, elements), None
     if scaffold is not None:
         fragment, asked = scaffolded(scaffold, asked)
-    with Run("molecules generate", seed=seed, model=found, device=device, progress=progress) as run:
-        tags = {"SEED": seed, "MODEL": found.sha256, "HYDROGEN_MODEL": placer.sha256}
-        tools = Tools(found.load(device), placer.load(device), plan, asked, tags, fragment)
+    with Run("molecules generate", seed=seed, model=use.model, device=device, progress=progress) as run:
+        tools = Tools(*use.networks(device), use.plan, asked, use.tags(), fragment)
         drawn = Drawn()
         try:
             seconds = _fill(drawn, tools, count, batch, valid_only, run)
         except BaseException:
-            rescue(drawn.kept, out)
+            rescue(drawn.kept, use.out)
             raise
-        write(drawn.kept, out)
+        write(drawn.kept, use.out)
         figures = run.write(
-            report, out=out, count=len(drawn.kept), asked_for=count, valid_only=valid_only, plan=repr(plan),
-            hydrogen_model={"name": placer.name, "sha256": placer.sha256},
+            report, count=len(drawn.kept), asked_for=count, valid_only=valid_only, **use.record(),
             constraints={"formula": formula, "atoms": atoms, "elements": elements, "scaffold": scaffold},
             **_figures(drawn, seconds),
         )  # fmt: skip

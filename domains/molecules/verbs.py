@@ -2,10 +2,53 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 WRITERS = {".sdf": "rdkit", ".parquet": "pyarrow", ".xyz": "ase", ".extxyz": "ase"}
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a verb draws with, checked before any work.
+
+    out: the file to write; plan: a sampling.Plan; model, placer: the models of skeletons and of hydrogens, with the sizes
+    each of them knows.
+    """
+
+    out: Path
+    plan: object
+    model: object
+    placer: object
+    sizes: object
+    placer_sizes: object
+
+    def networks(self, device: str) -> tuple:
+        """The two networks."""
+        return self.model.load(device), self.placer.load(device)
+
+    def tags(self) -> dict:
+        """What every molecule of the run carries."""
+        return {"SEED": self.plan.seed, "MODEL": self.model.sha256, "HYDROGEN_MODEL": self.placer.sha256}
+
+    def record(self) -> dict:
+        """What every report says of the plan and the second model; the first is among the common figures."""
+        placer = {"name": self.placer.name, "sha256": self.placer.sha256}
+        return {"out": self.out, "plan": repr(self.plan), "hydrogen_model": placer}
+
+
+def ready(out: Path, count: int, batch: int, threads: int | None, model: str, hydrogens: str | None, **plan) -> Ready:
+    """The options that all these verbs have, checked; plan: fields of sampling.Plan. Raises as check_out, Plan and pair."""
+    from difusa.domains.molecules.sampling import Plan
+    from difusa.shared.run import set_threads
+
+    out = check_out(out)
+    if count < 1 or batch < 1:
+        raise ValueError(f"--count {count} --batch {batch}: at least 1 each")
+    planned = Plan(**plan)
+    set_threads(threads)
+    return Ready(out, planned, *pair(model, hydrogens))
 
 
 def check_out(out: Path) -> Path:
