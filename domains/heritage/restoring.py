@@ -84,8 +84,8 @@ def restore_picture(
     record = repr(denoiser(model, parts[0], plan)) if parts else "nothing was restored"
     regions = sorted(regions, key=lambda r: -r["pixels"])
     return Restored(
-        replace(base, pixels=mean), replace(base, pixels=one), base, share, half, regions, calibrated, each if parts else 0, record,
-        sum(len(t.places) for t in runs),
+        replace(base, pixels=mean), replace(base, pixels=one), base, share, half, regions, calibrated,
+        each if parts else 0, record, sum(len(t.places) for t in runs),
     )  # fmt: skip
 
 
