@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from difusa.domains.molecules.constraints import Constrained, settled
+from difusa.domains.molecules.constraints import Constrained, settled_elements
 from difusa.domains.molecules.fragments import Fragment
 from difusa.domains.molecules.molecule import Skeleton
 from difusa.domains.molecules.network import CATEGORIES, ONEHOT, pairs_of
@@ -102,12 +102,10 @@ def grown(
         x = walked(network, known, plan, [indices[k] for k in rows], limit=limit, watch=watch)
         for row, k in enumerate(group):
             one = {name: value[row].cpu() for name, value in x.items()}
-            new = {name: one[name][len(kept) :] for name in KINDS}
-            best = settled(new, mask, counts, None if rest is None else rest[row])
-            classes = np.concatenate([[list(elements).index(int(n)) for n in kept.numbers], best[0]])
-            found[k] = _finished(
-                fragment, decoded(one, classes, np.concatenate([held[row], best[1]]), network.scale, elements)
-            )
+            new = settled_elements({"elements": one["elements"][len(kept) :]}, mask, counts)
+            classes = np.concatenate([[list(elements).index(int(n)) for n in kept.numbers], new])
+            left = None if rest is None else rest[row]
+            found[k] = _finished(fragment, decoded(one, classes, left, network.scale, elements, held[row]))
         if ran:
             ran(len(group))
     return found

@@ -18,6 +18,7 @@ from difusa.shared.spaces import State
 
 FLOOR = 1e-12  # least probability of what is allowed: a sure network can still be overruled
 STEEPEST = 60.0  # |lambda| at most; e^60 overrules FLOOR twice
+UNFILLED = -1e4  # log-probability of a valence left open: worse than any that the network gives
 
 
 @dataclass(frozen=True)
@@ -116,15 +117,24 @@ def assign_sum(log_p: np.ndarray, total: int) -> np.ndarray:
     return found
 
 
-def settled(x: State, allowed: Tensor, counts: Tensor | None, hydrogens: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Element class [N] and number of hydrogens [N] of a finished state without batch axis: the likeliest that obey."""
-    log_p = {k: np.log(np.clip(np.nan_to_num(x[k].double().cpu().numpy() / ONEHOT), FLOOR, None)) for k in KINDS}
-    heavy = np.where(allowed.cpu().numpy() > 0, log_p["elements"], -np.inf)
-    elements = heavy.argmax(-1)
+def settled_elements(x: State, allowed: Tensor, counts: Tensor | None) -> np.ndarray:
+    """Element class [N] of a finished state without batch axis: the likeliest that obey."""
+    log_p = likelihoods(x, "elements")
     if counts is not None:
-        elements = assign_counts(log_p["elements"], counts.cpu().numpy().astype(int))
-    carried = log_p["hydrogens"].argmax(-1) if hydrogens is None else assign_sum(log_p["hydrogens"], hydrogens)
-    return elements, carried
+        return assign_counts(log_p, counts.cpu().numpy().astype(int))
+    return np.where(allowed.cpu().numpy() > 0, log_p, -np.inf).argmax(-1)
 
 
-KINDS = ("elements", "hydrogens")
+def settled_hydrogens(x: State, fits: np.ndarray, total: int | None) -> np.ndarray:
+    """Number of hydrogens [N] of a finished state without batch axis: the likeliest among those that fill a valence.
+
+    fits [N, HYDROGENS] bool, as chemistry.filling tells. Where no number fills one (too many bonds), the likeliest. With a
+    total it is always met, by leaving as few valences unfilled as can be.
+    """
+    log_p = likelihoods(x, "hydrogens") + np.where(fits | ~fits.any(-1, keepdims=True), 0.0, UNFILLED)
+    return log_p.argmax(-1) if total is None else assign_sum(log_p, total)
+
+
+def likelihoods(x: State, name: str) -> np.ndarray:
+    """Log-probabilities [N, classes] of a finished field; what is no number counts as impossible."""
+    return np.log(np.clip(np.nan_to_num(x[name].double().cpu().numpy() / ONEHOT), FLOOR, None))

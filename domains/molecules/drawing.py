@@ -13,7 +13,7 @@ from difusa.domains.molecules.completing import grown
 from difusa.domains.molecules.fragments import Fragment, ends
 from difusa.domains.molecules.molecule import Molecule, Skeleton, assemble
 from difusa.domains.molecules.report import Row, verdict
-from difusa.domains.molecules.sampling import HYDROGEN_SHARE, Plan, hydrogens, skeletons
+from difusa.domains.molecules.sampling import HYDROGEN_SHARE, Plan, decoded, hydrogens, skeletons
 from difusa.shared.run import Counted
 from difusa.shared.run import Counter as Evaluations
 
@@ -25,7 +25,8 @@ NOT_FINITE = "the network gave a position that is not finite; it is written as 0
 class Tools:
     """What molecules are drawn with. skeleton, places: the two networks; tags: written on every molecule.
 
-    fragment: every molecule begins with it; its atoms that grew are told by the tag ATTACHED.
+    fragment: every molecule begins with it; its atoms that grew are told by the tag ATTACHED. look: shown the estimates of
+    the first skeleton as it forms, one call an evaluation.
     """
 
     skeleton: object
@@ -34,6 +35,7 @@ class Tools:
     asked: Asked
     tags: dict
     fragment: Fragment | None = None
+    look: Callable[[Skeleton], None] | None = None
     evaluations: tuple[list[Evaluations], list[Evaluations]] = field(default_factory=lambda: ([], []))
 
     def watch(self, stage: int) -> Callable:
@@ -41,9 +43,21 @@ class Tools:
 
         def wrap(denoise):
             self.evaluations[stage].append(Evaluations())
-            return Counted(denoise, self.evaluations[stage][-1])
+            first = stage == 0 and len(self.evaluations[stage]) == 1
+            seen = self._looked_at(denoise) if first and self.look else denoise
+            return Counted(seen, self.evaluations[stage][-1])
 
         return wrap
+
+    def _looked_at(self, denoise: Callable) -> Callable:
+        def estimate(x, sigma):
+            clean = denoise(x, sigma)
+            one = {name: value[0].cpu() for name, value in clean.items()}
+            classes = one["elements"].argmax(-1).numpy()
+            self.look(decoded(one, classes, None, self.skeleton.scale, self.asked.sizes.elements))
+            return clean
+
+        return estimate
 
     @property
     def evaluations_a_sample(self) -> int:

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from difusa.domains.molecules.chemistry import CHARGES
-from difusa.domains.molecules.constraints import Constrained, settled
+from difusa.domains.molecules.chemistry import CHARGES, filling
+from difusa.domains.molecules.constraints import Constrained, settled_elements, settled_hydrogens
 from difusa.domains.molecules.molecule import Skeleton, assemble
 from difusa.domains.molecules.network import CATEGORIES, ONEHOT, pairs_of
+from difusa.domains.molecules.stability import bond_counts
 from difusa.shared.samplers import SAMPLERS, Tempered, last, schedule, start
 from difusa.shared.seeds import stream, streams
 from difusa.shared.spaces import Centred, Euclidean, Held, Product, State
@@ -118,8 +119,9 @@ def skeletons(
             x = last(walk)
         for row, k in enumerate(group):
             one = {name: value[row].cpu() for name, value in x.items()}
-            best = settled(one, mask, counts, None if carried is None else int(carried[k]))
-            found[k] = decoded(one, *best, network.scale, elements)
+            classes = settled_elements(one, mask, counts)
+            left = None if carried is None else int(carried[k])
+            found[k] = decoded(one, classes, left, network.scale, elements)
         if ran:
             ran(len(group))
     return found
@@ -133,18 +135,24 @@ def blank(network, count: int, atoms: int) -> State:
     return {k: torch.zeros(count, *shape, device=device) for k, shape in rows.items()}
 
 
-def decoded(x: dict[str, Tensor], classes: np.ndarray, carried: np.ndarray, scale: float, elements) -> Skeleton:
-    """The skeleton in a state without batch axis: element classes [N] and hydrogens `carried` [N] as told, the rest likeliest."""
+def decoded(
+    x: dict[str, Tensor], classes: np.ndarray, total: int | None, scale: float, elements, held: Sequence[int] = ()
+) -> Skeleton:
+    """The skeleton in a state without batch axis: elements as told, charges and bonds the likeliest, valences filled.
+
+    classes [N]: element classes. held: hydrogens of the first atoms, where they are known; total: those of the others
+    together, or None.
+    """
     charges, bonds = (x[k].argmax(-1).numpy() for k in ("charges", "bonds"))
     i, j = (k.numpy() for k in pairs_of(len(classes)))
     bonded = bonds > 0
-    return Skeleton(
-        np.array(elements, np.uint8)[classes],
-        x["coords"].double().numpy() * scale,
-        np.array(CHARGES, np.int8)[charges],
-        carried.astype(np.uint8),
-        np.stack([i[bonded], j[bonded], bonds[bonded]], axis=1).astype(np.int32).reshape(-1, 3),
-    )
+    rows = np.stack([i[bonded], j[bonded], bonds[bonded]], axis=1).astype(np.int32).reshape(-1, 3)
+    numbers, charges = np.array(elements, np.uint8)[classes], np.array(CHARGES, np.int8)[charges]
+    fits = filling(numbers, charges, *bond_counts(len(numbers), rows).T, x["hydrogens"].shape[-1] - 1)
+    first = len(held)
+    new = settled_hydrogens({"hydrogens": x["hydrogens"][first:]}, fits[first:], total)
+    carried = np.concatenate([np.asarray(held, int), new]).astype(np.uint8)
+    return Skeleton(numbers, x["coords"].double().numpy() * scale, charges, carried, rows)
 
 
 def hydrogens(

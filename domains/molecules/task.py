@@ -1,8 +1,10 @@
 """The verb of molecules: generate draws new ones, under hard constraints where they are given."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+from difusa.domains.molecules.molecule import Skeleton
 from difusa.domains.molecules.verbs import ready, rescue, write
 from difusa.shared.run import Counter as Evaluations
 from difusa.shared.run import Progress, Run
@@ -31,6 +33,7 @@ def generate(
     threads: int | None = None,
     batch: int = 1000,
     progress: Progress | None = None,
+    look: Callable[[Skeleton], None] | None = None,
 ) -> dict:
     """Draw new molecules in three dimensions: exactly COUNT of them, broken ones included and told apart by their tags.
 
@@ -58,6 +61,7 @@ def generate(
     threads: number of CPU threads; bytes depend on it.
     batch: molecules in flight at once; bytes do not depend on it. Small numbers are slow: those of one size run together.
     progress: called with (done, total) molecules.
+    look: called with the estimate of the first skeleton after each network evaluation, to show how it forms.
 
     Returns the run's figures, also written to `report`. Raises ValueError or OSError with the way out. When it is stopped,
     what is finished goes to OUT.part.SUFFIX.
@@ -74,7 +78,7 @@ def generate(
     if scaffold is not None:
         fragment, asked = scaffolded(scaffold, asked)
     with Run("molecules generate", seed=seed, model=use.model, device=device, progress=progress) as run:
-        tools = Tools(*use.networks(device), use.plan, asked, use.tags(), fragment)
+        tools = Tools(*use.networks(device), use.plan, asked, use.tags(), fragment, look)
         drawn = Drawn()
         try:
             seconds = _fill(drawn, tools, count, batch, valid_only, run)

@@ -18,6 +18,22 @@ SIGMA_DATA = 0.5
 VP = {"linear": levels.linear, "quadratic": levels.quadratic, "cosine": levels.cosine, "sigmoid": levels.sigmoid}
 
 
+class Direct(nn.Module):
+    """A network that is called for its own loss, so that whatever wraps a call (processes, a compiler) serves it too."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, **batch: Tensor) -> Tensor:
+        return self.network.loss(**batch)
+
+
+def called(network: nn.Module, objective: Objective) -> nn.Module:
+    """What training calls: the network, or, for the target "direct", its loss."""
+    return Direct(network) if objective.target == "direct" else network
+
+
 def wrap(network: nn.Module, objective: Objective) -> Callable[..., Tensor]:
     """The network as a denoiser (x, sigma, **condition) -> clean."""
     if objective.target in ("own", "direct"):
@@ -72,9 +88,12 @@ def weight(objective: Objective, denoise, sigma: Tensor, condition: dict) -> Ten
 
 
 def losses(objective: Objective, denoise, network, batch: dict[str, Tensor]) -> Tensor:
-    """Loss of each sample [rows]; batch: clean and noise [rows, ...], sigma [rows] and the condition."""
+    """Loss of each sample [rows]; batch: clean and noise [rows, ...], sigma [rows] and the condition.
+
+    denoise: `called` by `wrap`: for the target "direct" it takes the batch and answers with its loss.
+    """
     if objective.target == "direct":
-        return network.loss(**batch)
+        return denoise(**batch)
     condition = {k: v for k, v in batch.items() if k not in ("clean", "noise", "sigma")}
     sigma = batch["sigma"]
     x = batch["clean"] + per_row(sigma, batch["clean"]) * batch["noise"]

@@ -34,7 +34,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """Adam or AdamW with warm-up, decay and gradient clipping."""
+    """Adam or AdamW with warm-up, decay and gradient clipping; see optimisers.make."""
 
     name: Literal["adam", "adamw"] = "adamw"
     rate: float = 2e-4
@@ -43,6 +43,7 @@ class Optimiser:
     warmup: int = 200  # steps
     decay: Literal["constant", "cosine", "linear"] = "cosine"
     clip: float = 1.0  # largest gradient norm; 0 = unclipped
+    muon: tuple[str, ...] = ()  # beginnings of the names of the matrices that Muon trains instead
 
 
 @dataclass(frozen=True)

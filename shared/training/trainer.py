@@ -11,8 +11,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from difusa.shared.checkpoint import load_tensors, save_tensors
 from difusa.shared.files import write_json
+from difusa.shared.training import optimisers
 from difusa.shared.training.examples import Noised, Numbers, loader
-from difusa.shared.training.objective import losses, wrap
+from difusa.shared.training.objective import called, losses, wrap
 from difusa.shared.training.recipe import Optimiser, Recipe
 
 
@@ -47,12 +48,9 @@ class Trainer:
         if recipe.activation_checkpointing:
             _checkpoint_activations(self.network)
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
-        trained = [p for p in self.network.parameters() if p.requires_grad]
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser.name]
-        o = recipe.optimiser
-        self.optimiser = kind(trained, lr=o.rate, betas=o.betas, weight_decay=o.weight_decay)
+        self.optimisers = optimisers.make(self.network, recipe.optimiser)
         self.position = Position(micro=recipe.micro or recipe.batch)
-        wrapped = accelerator.prepare_model(self.network)
+        wrapped = accelerator.prepare_model(called(self.network, recipe.objective))
         self.forward = torch.compile(wrapped, dynamic=False) if recipe.compile else wrapped
         self.denoise = wrap(self.forward, recipe.objective)
 
@@ -71,15 +69,16 @@ class Trainer:
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
             self._explain(batch, loss, norm)
         rate = rate_at(self.position.step, self.recipe.optimiser, self.recipe.steps)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
+        self.network.zero_grad(set_to_none=True)
         self.average.update_parameters(self.network)
         return {"loss": loss.item(), "gradient_norm": norm.item(), "rate": rate}
 
     def _gradients(self, batch) -> torch.Tensor:
-        self.optimiser.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         rows = len(next(iter(batch.values())))
         total = torch.zeros((), device=self.accelerator.device)
         micro = min(self.position.micro, rows)
@@ -154,7 +153,7 @@ class Trainer:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.module.state_dict().items()}
         names = {id(p): n for n, p in self.network.named_parameters()}
-        for parameter, state in self.optimiser.state.items():
+        for parameter, state in (pair for o in self.optimisers for pair in o.state.items()):
             tensors |= {f"optimiser.{names[id(parameter)]}.{k}": v for k, v in state.items()}
         place = vars(self.position) | {"averaged": int(self.average.n_averaged)}
         # the position travels inside the same file, so that a crash can never pair a position with other weights
@@ -171,12 +170,11 @@ class Trainer:
         part = lambda head: {k[len(head) :]: v for k, v in tensors.items() if k.startswith(head)}  # noqa: E731
         self.network.load_state_dict(part("network."))
         self.average.module.load_state_dict(part("average."))
-        for name, parameter in self.network.named_parameters():
-            state = part(f"optimiser.{name}.")
-            if state:
-                self.optimiser.state[parameter] = {
-                    k: v.to(parameter.device if k != "step" else "cpu") for k, v in state.items()
-                }
+        names = {id(p): n for n, p in self.network.named_parameters()}
+        for optimiser in self.optimisers:
+            for parameter in (p for group in optimiser.param_groups for p in group["params"]):
+                if state := part(f"optimiser.{names[id(parameter)]}."):
+                    optimiser.state[parameter] = {k: v.to(parameter.device) for k, v in state.items()}
         place = {k: v.item() for k, v in part("position.").items()}
         self.average.n_averaged.fill_(int(place.pop("averaged")))
         self.position = Position(int(place["step"]), int(place["seen"]), place["seconds"], int(place["micro"]))

@@ -6,7 +6,7 @@ import torch
 
 from difusa.shared.files import write_atomic, write_json
 from difusa.shared.training import heldout
-from difusa.shared.training.objective import losses, wrap
+from difusa.shared.training.objective import called, losses, wrap
 
 PROFILED = 20  # steps
 
@@ -55,8 +55,9 @@ class Watch:
         network = trainer.average.module.eval()
         with a.autocast():
             if self.recipe.objective.target == "direct":
+                own = called(network, self.recipe.objective)
                 parts = [{k: v.to(a.device) for k, v in batch.items()} for batch in self.heldout()]
-                scores = torch.cat([losses(self.recipe.objective, None, network, p).reshape(-1) for p in parts])
+                scores = torch.cat([losses(self.recipe.objective, own, network, p).reshape(-1) for p in parts])
                 figures = {"loss": round(float(scores.mean()), 5)}
             else:
                 figures = heldout.error_by_level(wrap(network, self.recipe.objective), self.heldout(), a.device)

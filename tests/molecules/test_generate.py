@@ -240,3 +240,10 @@ def test_the_command_line_is_the_function(made, tmp_path, capsys):
     assert [m.tags["SEED"] for m in molecules(out)] == [5, 5]
     assert cli.main(["molecules", "generate", "--formula", "C99H2", "--out", str(out), *names]) == 2
     assert "heavy atoms" in capsys.readouterr().err
+
+
+def test_a_molecule_can_be_watched_as_it_forms(tmp_path, small_models):
+    frames = []
+    generate(out=tmp_path / "x.sdf", count=3, atoms=19, look=frames.append, **small_models)
+    assert len(frames) == small_models["steps"] - 1  # one evaluation places the hydrogens
+    assert all(len(frame) == len(frames[0]) and np.isfinite(frame.positions).all() for frame in frames)
