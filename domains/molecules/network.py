@@ -3,46 +3,20 @@
 One network draws new molecules (nothing given), completes a fragment (its atoms given), places the atoms of a known graph
 (elements, charges, hydrogens and bonds given) or adds hydrogens (all but their places given).
 
-State, as named fields of one product space; N atoms, E = N (N - 1) / 2 pairs i < j in the order of torch.triu_indices:
-coords [B, N, 3] in units of `scale` angstrom; elements [B, N, elements], charges [B, N, 3], hydrogens [B, N, 5] and
-bonds [B, E, 5]: one-hot times ONEHOT.
+States are those of inputs.py.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from difusa.shared.networks.equivariant import Kind, length, make_trunk
+from difusa.domains.molecules.inputs import (
+    BONDS, CATEGORIES, CHARGES, HYDROGENS, ONEHOT, SIGMA_DATA, dense, inputs, pairs_of, widths,
+)  # fmt: skip
+from difusa.shared.networks.equivariant import Kind, make_trunk
 from difusa.shared.spaces import State
 
-CHARGES = 3  # -1, 0, +1
-HYDROGENS = 5  # 0 .. 4 on one heavy atom
-BONDS = 5  # none, single, double, triple, aromatic
-ONEHOT = 0.35
-SIGMA_DATA = 0.5
-FLOOR = 0.01  # smallest level told to the network
 WEIGHTS = {"coords": 1.0, "elements": 0.5, "charges": 0.3, "hydrogens": 0.5, "bonds": 2.0}
-CATEGORIES = ("elements", "charges", "hydrogens", "bonds")
-
-
-def pairs_of(atoms: int) -> tuple[Tensor, Tensor]:
-    """Rows and columns of the pairs i < j."""
-    i, j = torch.triu_indices(atoms, atoms, 1)
-    return i, j
-
-
-def dense(pairs: Tensor, atoms: int) -> Tensor:
-    """[B, E, C] of pairs i < j -> symmetric [B, N, N, C], zero on the diagonal."""
-    i, j = pairs_of(atoms)
-    out = pairs.new_zeros(len(pairs), atoms, atoms, pairs.shape[-1])
-    out[:, i, j] = pairs
-    out[:, j, i] = pairs
-    return out
-
-
-def sharpened(x: Tensor, level: Tensor) -> Tensor:
-    """Logits of the category of a noisy one-hot under an even prior: ONEHOT x / level^2, at least FLOOR."""
-    return ONEHOT * x / level.clamp(min=FLOOR)[..., None] ** 2
 
 
 class Molecules(nn.Module):
@@ -68,8 +42,8 @@ class Molecules(nn.Module):
         super().__init__()
         self.classes = {"elements": elements, "charges": CHARGES, "hydrogens": HYDROGENS, "bonds": BONDS}
         self.scale = scale
-        self.of_atom = nn.Linear(elements + CHARGES + HYDROGENS + 3, width)
-        self.of_pair = nn.Linear(BONDS + 2 + RADII, edge)
+        of_atom, of_pair = widths(elements)
+        self.of_atom, self.of_pair = nn.Linear(of_atom, width), nn.Linear(of_pair, edge)
         self.of_wish = nn.Linear(2 * properties, width) if properties else None
         self.trunk = make_trunk(trunk, width, edge, hidden, channels, heads, layers)
         self.atom_norm, self.pair_norm = nn.LayerNorm(width), nn.LayerNorm(edge)
@@ -112,17 +86,9 @@ class Molecules(nn.Module):
             name: sigma[:, None] * (1 - given[name].to(sigma)) if name in given else sigma[:, None].expand(count, rows)
             for name, rows in (("coords", atoms), ("atoms", atoms), ("bonds", x["bonds"].shape[1]))
         }
-        raw = {name: sharpened(x[name], level["bonds" if name == "bonds" else "atoms"]) for name in CATEGORIES}
-        told = {name: _log(value)[..., None] for name, value in level.items()}
-        total = (level["coords"] ** 2 + SIGMA_DATA**2).sqrt()[..., None]
         off = x["coords"] if anchor is None else x["coords"] - anchor
-        widest = (sigma**2 + SIGMA_DATA**2).sqrt()[:, None, None]
-        place = x["coords"] / widest
-        apart = place[:, :, None] - place[:, None]
-        single = torch.cat([raw[k].softmax(-1) for k in CATEGORIES[:3]], dim=-1)
-        h = self.of_atom(
-            torch.cat([single, told["coords"], told["atoms"], _log(sigma)[:, None, None].expand(-1, atoms, 1)], -1)
-        )
+        h, e, v, apart, raw = inputs(x, sigma, level, off, self.trunk.channels)
+        h, e = self.of_atom(h), self.of_pair(e)
         if self.of_wish is not None:
             asked = (
                 torch.full_like(h[:, 0, :1], torch.nan).expand(-1, self.of_wish.in_features // 2)
@@ -130,12 +96,6 @@ class Molecules(nn.Module):
                 else wish
             )
             h = h + self.of_wish(torch.cat([asked.nan_to_num(0.0), (~asked.isnan()).to(h)], -1))[:, None]
-        bond = dense(torch.cat([raw["bonds"].softmax(-1), told["bonds"]], -1), atoms)
-        far = length(apart)[..., None]
-        e = self.of_pair(
-            torch.cat([bond, _log(sigma)[:, None, None, None].expand(-1, atoms, atoms, 1), radial(far)], -1)
-        )
-        v = torch.cat([(off / widest)[:, :, None], off.new_zeros(count, atoms, self.trunk.channels - 1, 3)], dim=2)
         h, e, v = self.trunk(h, e, v, apart, present)
         h, e = self.atom_norm(h), self.pair_norm(e)
         move = torch.einsum("bnk,bnkx->bnx", self.to_move(h), v)
@@ -147,6 +107,7 @@ class Molecules(nn.Module):
         i, j = (k.to(e.device) for k in pairs_of(atoms))
         out["bonds"] = self.to_pair(e[:, i, j] + e[:, j, i])
         logits = {name: raw[name] + out[name] for name in CATEGORIES}
+        total = (level["coords"] ** 2 + SIGMA_DATA**2).sqrt()[..., None]
         skip, gain = SIGMA_DATA**2 / total**2, level["coords"][..., None] * SIGMA_DATA / total
         return logits, x["coords"] - off + skip * off + gain * move
 
@@ -184,20 +145,6 @@ def trimmed(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     inside = ((i < atoms) & (j < atoms)).nonzero()[:, 0]  # in the order of pairs_of(atoms)
     rows = {"wish": slice(None)} | dict.fromkeys(("bonds", "given_bonds", "noise_bonds"), inside)
     return {k: v[:, rows.get(k, slice(atoms))] if v.ndim > 1 else v for k, v in batch.items()}
-
-
-RADII = 16  # bumps along the distance
-
-
-def radial(far: Tensor) -> Tensor:
-    """Gaussian bumps of scaled distances [..., 1] -> [..., RADII], from 0 to 6, narrow where bonds lie."""
-    centres = torch.linspace(0, 1, RADII, device=far.device, dtype=far.dtype) ** 1.5 * 6
-    width = 0.15 + 0.12 * centres
-    return torch.exp(-((far - centres) / width).square() / 2)
-
-
-def _log(level: Tensor) -> Tensor:
-    return level.clamp(min=FLOOR).log() / 4
 
 
 def _mean(value: Tensor, where: Tensor) -> Tensor:
