@@ -9,76 +9,14 @@ model, n, settings.
 import hashlib
 import json
 import math
-import os
-import platform
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from difusa.shared.circumstances import commit, machine, peak_memory
 from difusa.shared.files import write_text
-from difusa.shared.metrics import interval, paired
-
-
-def machine() -> dict:
-    """What the seconds depend on: processor, cores, threads of torch if it is loaded, platform."""
-    import sys
-
-    model = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    torch = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch else os.environ.get("OMP_NUM_THREADS")
-    return {"cpu": model, "cores": os.cpu_count(), "threads": threads, "platform": platform.platform()}
-
-
-def commit() -> str:
-    """Short hash of the checkout, with + when tracked files are changed; "unknown" outside a checkout."""
-    folder = Path(__file__).resolve().parents[1]
-    try:
-        name = subprocess.run(
-            ["git", "-C", folder, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-        )
-        changed = subprocess.run(["git", "-C", folder, "status", "--porcelain", "-uno"], capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return name.stdout.strip() + ("+" if changed.stdout.strip() else "")
-
-
-@contextmanager
-def peak_memory():
-    """Yields a list whose one number becomes the largest resident memory (MiB) of this process and its children
-    meanwhile.
-    """
-    import psutil
-
-    process, peak, stop = psutil.Process(), [0.0], threading.Event()
-
-    def watch():
-        while not stop.is_set():
-            total = process.memory_info().rss
-            for child in process.children(recursive=True):
-                try:
-                    total += child.memory_info().rss
-                except psutil.Error:  # it ended between the list and the look
-                    continue
-            peak[0] = max(peak[0], total / 2**20)
-            stop.wait(0.1)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        stop.set()
-        watcher.join()
+from difusa.shared.metrics import Interval, averaged, interval, paired
 
 
 @dataclass
@@ -108,7 +46,7 @@ class Bench:
         method: str,
         task: str,
         items: Sequence[str],
-        score: Callable[[list[str]], Iterable[dict[str, float]]],
+        score: Callable[[list[str]], Iterable[dict[str, object]]],
         *,
         chunk: int = 1,
         seeds: Sequence[int] = (0,),
@@ -119,8 +57,9 @@ class Bench:
     ) -> dict:
         """The row of `method` on `task`: as stored if its key is the same, else scored and stored.
 
-        score(chunk of items) gives one dict of figures an item, "seconds" among them. Items are passed `chunk` at a
-        time.
+        score(chunk of items) gives one dict of figures an item, "seconds" among them. A figure is a number, an interval of
+        the item's own (an item can be a set of molecules) as a dict, or text that is kept as it is. Items are passed
+        `chunk` at a time.
         model: sha256 of the weights. settings: whatever else changes the figures; part of the key. After `seconds` the row
         is stored with the items it has (at least one chunk), marked partial, and a later run goes on with the others.
         """
@@ -146,7 +85,7 @@ class Bench:
             for start in range(0, len(left), chunk):
                 part = left[start : start + chunk]
                 for item, values in zip(part, score(part), strict=True):
-                    figures[item] = {k: round(float(v), 5) for k, v in values.items()}
+                    figures[item] = {k: kept(v) for k, v in values.items()}
                     file.write(json.dumps({"item": item, "figures": figures[item], "peak": round(peak[0])}) + "\n")
                 file.flush()
                 if time.monotonic() - began > seconds:
@@ -174,15 +113,21 @@ class Bench:
             self._store({"method": method, "task": task, "key": "", "missing": cause, "commit": commit()})
 
     def summary(self, figures: dict, items: Sequence[str]) -> dict:
-        """name -> {value, low, high, n, groups} over the items that have that figure."""
-        names = dict.fromkeys(name for item in items for name in figures[item])
+        """name -> {value, low, high, n, groups} over the items that have that figure: a bootstrap over groups of items, or
+        where the items bring intervals, their mean (metrics.averaged)."""
         result = {}
-        for name in names:
-            have = [item for item in items if math.isfinite(figures[item].get(name, math.nan))]
-            if have:
-                labels = [self.groups.get(item, item) for item in have]
-                found = vars(interval([figures[item][name] for item in have], labels))
-                result[name] = {k: None if v != v else v for k, v in found.items()}  # JSON has no NaN
+        for name in dict.fromkeys(name for item in items for name in figures[item]):
+            have = [item for item in items if usable(figures[item].get(name))]
+            values = [figures[item][name] for item in have]
+            if have and isinstance(values[0], dict):
+                found = averaged(
+                    [Interval(**{k: math.nan if v is None else v for k, v in one.items()}) for one in values]
+                )
+            elif have:
+                found = interval(values, [self.groups.get(item, item) for item in have])
+            else:
+                continue
+            result[name] = {k: None if v != v else v for k, v in vars(found).items()}  # JSON has no NaN
         return result
 
     def difference(self, row: dict, baseline: dict, metric: str) -> dict | None:
@@ -212,6 +157,21 @@ class Bench:
         """NAME.md beside NAME.json."""
         write_text(self.file.with_suffix(".md"), text)
         return self.file.with_suffix(".md")
+
+
+def kept(value):
+    """A figure as the JSON keeps it: numbers to seven digits, those of an interval too."""
+    if isinstance(value, dict):
+        return {k: kept(v) for k, v in value.items()}
+    if value is None or isinstance(value, str | int):
+        return value
+    return float(f"{float(value):.7g}")
+
+
+def usable(value) -> bool:
+    """Whether a figure can be averaged: a finite number, or an interval that has a value."""
+    value = value.get("value") if isinstance(value, dict) else value
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _lines(path: Path) -> list[dict]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from torch import nn
 
+from difusa.shared.benchmark import Benchmark
+
 
 @dataclass(frozen=True)
 class Trainable:
@@ -14,7 +16,8 @@ class Trainable:
     network(options) -> nn.Module. examples(data folder, split, options, seed) -> numbered examples: dicts of arrays with a
     `clean` state and its condition. adopt(weights, network) -> names left fresh: starts from weights of another shape.
     sheet(rows, samples) -> picture, uint8 [H, W, 3], of held-out examples beside samples. features(states) -> [n, d] for
-    the Frechet distance. beside(data folder, options) -> file name -> JSON value: what the model needs from its data later.
+    the Frechet distance. beside(data folder, options) -> file name -> JSON value, or arrays by name for .npz: what the
+    model needs from its data later.
     """
 
     network: Callable[[dict], nn.Module]
@@ -27,7 +30,7 @@ class Trainable:
 
 @dataclass(frozen=True)
 class Domain:
-    """One application domain: its file formats, its models, its metrics and its verbs (documented Python functions)."""
+    """One application domain: its file formats, its models, its metrics, its verbs (documented Python functions), its benches."""
 
     name: str
     load: Callable
@@ -35,3 +38,4 @@ class Domain:
     metrics: Callable
     models: dict[str, Trainable]
     verbs: dict[str, Callable] = field(default_factory=dict)
+    benches: dict[str, Benchmark] = field(default_factory=dict)

@@ -114,6 +114,19 @@ def median(values: Sequence[float]) -> Interval:
     return Interval(float(np.median(values)), float(values[low]), float(values[high]), n, n)
 
 
+def averaged(parts: Sequence[Interval]) -> Interval:
+    """The mean of independent estimates with its interval, from their own: MOVER (Zou and Donner 2008, doi:10.1002/sim.3095).
+
+    mean - low is the root of the summed squares of (value - low) over their number; likewise high. One part stays as it is.
+    """
+    if not parts:
+        raise ValueError("no intervals: a mean needs at least one")
+    value, low, high = (np.array([getattr(p, k) for p in parts], float) for k in ("value", "low", "high"))
+    mean, k = float(value.mean()), len(parts)
+    below, above = float(np.sqrt(((value - low) ** 2).sum()) / k), float(np.sqrt(((high - value) ** 2).sum()) / k)
+    return Interval(mean, mean - below, mean + above, sum(p.n for p in parts), sum(p.groups for p in parts))
+
+
 def paired(values: dict, baseline: dict, groups: dict | None = None) -> Interval:
     """Mean of `values[item] - baseline[item]` over the items both have, with its interval."""
     items = [item for item in values if item in baseline]

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from difusa.shared.benchmark import Benchmark
 from difusa.shared.domain import Domain, Trainable
 
 HERE = "difusa.domains.heritage"
@@ -58,4 +59,10 @@ DOMAIN = Domain(
         "colourist": Trainable(network("colourist", "Colourist"), coloured),
     },
     verbs={"restore": late("task", "restore"), "undo": late("task", "undo"), "evaluate": late("metrics", "evaluate")},
+    benches={
+        "heritage": Benchmark(
+            late("bench_run", "heritage"), ("n", "model", "steps", "batch", "methods", "minutes", "samples", "sampler")
+        ),
+        "samplers": Benchmark(late("bench_run", "samplers"), ("n", "model")),
+    },
 )

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from difusa.shared.bench import Bench, peak_memory, table
-from difusa.shared.metrics import frechet, interval, paired, psnr, ssim
+from difusa.shared.bench import Bench, table
+from difusa.shared.benchmark import Asked, Benchmark
+from difusa.shared.circumstances import peak_memory
+from difusa.shared.metrics import Interval, averaged, frechet, interval, paired, psnr, ssim
 
 
 def picture(seed=0, shape=(48, 40, 3)):
@@ -181,3 +183,48 @@ def test_peak_memory_sees_a_large_array():
 
 def test_table_is_markdown():
     assert table(["a", "b"], [[1, "x"]]).splitlines() == ["| a | b |", "|---|---|", "| 1 | x |"]
+
+
+def test_the_mean_of_intervals_covers_as_often_as_they_do():
+    rng = np.random.default_rng(0)
+
+    def one(truth):
+        error = rng.standard_normal(400).mean()
+        return Interval(truth + error, truth + error - 1.96 / 20, truth + error + 1.96 / 20, 400, 400)
+
+    found = [averaged([one(1.0), one(2.0), one(6.0)]) for _ in range(600)]
+    # 95 % of 600 trials, standard error 0.009; the width of three is that of one over the root of three
+    assert np.mean([f.low <= 3.0 <= f.high for f in found]) == pytest.approx(0.95, abs=0.036)
+    assert found[0].high - found[0].low == pytest.approx(2 * 1.96 / 20 / 3**0.5)
+    assert (found[0].n, found[0].groups) == (1200, 1200)
+    part = Interval(0.9, 0.7, 0.95, 10, 10)
+    assert vars(averaged([part])) == pytest.approx(vars(part))
+
+
+def test_items_may_bring_intervals_and_text(tmp_path):
+    def score(part):
+        for item in part:
+            own = {"value": len(item) / 10, "low": 0.0, "high": 0.5, "n": 10, "groups": 10}
+            yield {
+                "share": own,
+                "none": own | {"value": None, "low": None},
+                "sha256": "ab" + item,
+                "tiny": 1.23456789e-12,
+            }
+
+    for _ in range(2):  # the second from the file
+        row = bench(tmp_path).row("ours", "sets", ITEMS[:3], score)
+        assert set(row["metrics"]) == {"share", "tiny"} and row["metrics"]["tiny"]["value"] == 1.234568e-12
+        assert row["metrics"]["share"]["value"] == pytest.approx(0.2) and row["metrics"]["share"]["n"] == 30
+        assert row["items"]["bb"]["sha256"] == "abbb"
+
+
+def test_an_option_that_a_bench_would_ignore_is_refused():
+    only = Benchmark(print, takes=("n",))
+    only.check("toy", Asked(n=3, quick=True, tasks="a,b"))
+    with pytest.raises(ValueError, match="bench toy has no use for --costly; it takes --data"):
+        only.check("toy", Asked(n=3, costly=10))
+    with pytest.raises(ValueError, match="unknown tasks b: this bench has a"):
+        Asked(tasks="a, b").chosen(("a",))
+    with pytest.raises(ValueError, match="give --data FOLDER"):
+        Asked().folder()

@@ -1,0 +1,67 @@
+"""What a domain gives `difusa bench`: one value for each bench, and what a person may ask of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from difusa.shared.bench import Bench
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of `difusa bench`, which says what they mean; None: the bench's own choice."""
+
+    data: Path | None = None
+    n: int | None = None
+    tasks: str | None = None
+    quick: bool = False
+    seed: int = 0
+    model: str | None = None
+    device: str = "cpu"
+    threads: int | None = None
+    batch: int | None = None
+    steps: int | None = None
+    methods: str | None = None
+    minutes: float | None = None
+    samples: int | None = None
+    sampler: str | None = None
+    seeds: int | None = None
+    costly: int | None = None
+    workers: int | None = None
+    hydrogens: str | None = None
+    checkpoints: Path | None = None
+
+    def folder(self) -> Path:
+        """The data folder. Raises ValueError where there is none."""
+        if self.data is None or not Path(self.data).is_dir():
+            raise ValueError(
+                f"the bench needs the data folder (now {self.data}): give --data FOLDER or set DIFUSA_DATA"
+            )
+        return Path(self.data)
+
+    def chosen(self, known) -> tuple[str, ...]:
+        """The tasks asked for, all that are `known` by default. Raises ValueError for others."""
+        wanted = tuple(t.strip() for t in self.tasks.split(",")) if self.tasks else tuple(known)
+        if unknown := [t for t in wanted if t not in known]:
+            raise ValueError(f"unknown tasks {', '.join(unknown)}: this bench has {', '.join(known)}")
+        return wanted
+
+
+COMMON = ("data", "tasks", "quick", "seed", "device", "threads")  # options that every bench understands
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """run(store, asked) -> path of the readable page; takes: the options it understands beside COMMON."""
+
+    run: Callable[[Bench, Asked], Path]
+    takes: tuple[str, ...] = ()
+
+    def check(self, name: str, asked: Asked) -> None:
+        """Raises ValueError for an option that would be ignored."""
+        usual = Asked()
+        for f in fields(Asked):
+            if f.name not in COMMON + self.takes and getattr(asked, f.name) != getattr(usual, f.name):
+                raise ValueError(
+                    f"bench {name} has no use for --{f.name}; it takes --{', --'.join((*COMMON, *self.takes))}"
+                )
