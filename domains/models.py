@@ -7,7 +7,7 @@ from pathlib import Path
 
 from difusa.domains import NAMES, domain
 from difusa.shared.checkpoint import load_tensors, save_tensors
-from difusa.shared.files import sha256, write_json
+from difusa.shared.files import sha256, write_arrays, write_json
 from difusa.shared.precision import quick
 
 
@@ -64,11 +64,11 @@ def shipped() -> list[Model]:
 def write(folder: Path, network, meta: dict, packed: bool = False, beside: dict | None = None) -> None:
     """Writes a model folder that `find` opens; model.json last, so that a folder with one is whole.
 
-    beside: file name -> JSON value of what else the model needs.
+    beside: file name -> JSON value, or for .npz the arrays by name, of what else the model needs.
     """
     save_tensors(Path(folder) / "model.safetensors", network.state_dict(), packed)
     for name, value in (beside or {}).items():
-        write_json(Path(folder) / name, value)
+        (write_arrays if name.endswith(".npz") else write_json)(Path(folder) / name, value)
     write_json(Path(folder) / "model.json", meta)
 
 

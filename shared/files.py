@@ -5,6 +5,8 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
+
 
 def write_atomic(path: Path, write) -> None:
     """write(temporary path), flushed to disk, then renamed to `path`: a crash leaves the old file or the new one."""
@@ -31,6 +33,16 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value) -> None:
     """`value` as readable JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Arrays by name as one compressed npz, atomically."""
+
+    def write(temporary):
+        with open(temporary, "wb") as file:  # given a name, numpy would append .npz to it
+            np.savez_compressed(file, **arrays)
+
+    write_atomic(path, write)
 
 
 def sha256(path: Path) -> str:

@@ -2,12 +2,15 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from difusa.domains.molecules.chemistry import SYMBOLS
 from difusa.domains.molecules.sizes import Sizes
+from difusa.domains.molecules.wishes import Chosen, Target, Wishes, choose
 
 NUMBERS = {symbol: number for number, symbol in SYMBOLS.items()}
 # Hydrogens that a heavy atom in a connected neutral molecule can add to the 2 at the ends of a chain: its highest usual
@@ -21,12 +24,27 @@ class Asked:
     """sizes: what (heavy atoms, hydrogens) may be drawn. allowed: heavy atomic numbers. formula: heavy atoms by number.
 
     exact: the hydrogens drawn from `sizes` are those of the molecule; otherwise the network decides how many there are.
+    targets: properties that the network is asked for, out of its `wishes`.
     """
 
     sizes: Sizes
     allowed: tuple[int, ...]
     formula: dict[int, int] | None = None
     exact: bool = False
+    wishes: Wishes | None = None
+    targets: tuple[Target, ...] = ()
+
+    @cached_property
+    def chosen(self) -> Chosen | None:
+        """The training molecules from which samples take their wishes and sizes, if anything is wished for."""
+        return choose(self.wishes, self.targets, self.sizes) if self.targets else None
+
+    def draw(self, seed: int, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Heavy atoms and hydrogens [k, 2] of each sample, and its wish [k, P] in the properties' units, or None."""
+        if self.chosen is None:
+            return self.sizes.draw(seed, indices), None
+        wish, pairs = self.chosen.draw(seed, indices)
+        return (self.sizes.draw(seed, indices) if pairs is None else pairs), wish
 
 
 def ask(sizes: Sizes, formula: str | None = None, atoms: int | None = None, elements: str | None = None) -> Asked:

@@ -15,7 +15,7 @@ from difusa.domains.molecules.constraints import Constrained, settled_elements
 from difusa.domains.molecules.fragments import Fragment
 from difusa.domains.molecules.molecule import Skeleton
 from difusa.domains.molecules.network import CATEGORIES, ONEHOT, pairs_of
-from difusa.domains.molecules.sampling import ROWS, Plan, decoded, encoded, in_groups, tempered
+from difusa.domains.molecules.sampling import ROWS, Plan, decoded, encoded, in_groups, tempered, wished
 from difusa.shared.samplers import SAMPLERS, last
 from difusa.shared.seeds import streams
 from difusa.shared.spaces import Centred, Euclidean, Held, Product, State
@@ -31,10 +31,12 @@ class Known:
     given: dict[str, Tensor]
 
 
-def walked(network, known: Sequence[Known], plan: Plan, indices: Sequence[int], *, limit=None, watch=None) -> State:
+def walked(
+    network, known: Sequence[Known], plan: Plan, indices: Sequence[int], *, limit=None, wish=None, watch=None
+) -> State:
     """The state at the end of the walk, for the random stream of each index; all samples of one size.
 
-    limit(clean) -> clean keeps the estimates to what is asked for.
+    limit(clean) -> clean keeps the estimates to what is asked for. wish: as in sampling.skeletons.
     """
     device = next(network.parameters()).device
     state = {k: torch.stack([one.state[k] for one in known]).to(device) for k in known[0].state}
@@ -45,8 +47,13 @@ def walked(network, known: Sequence[Known], plan: Plan, indices: Sequence[int], 
     space = tempered(Product(**space), plan)
     present = torch.ones(given["coords"].shape, dtype=torch.bool, device=device)
 
+    def plain(x: State, sigma: Tensor, **told) -> State:
+        return network(x, sigma.float(), present=present, given=given, **told)
+
+    heard = wished(plain, wish, plan, space, device)
+
     def denoise(x: State, sigma: Tensor) -> State:
-        clean = network(x, sigma.float(), present=present, given=given)
+        clean = heard(x, sigma)
         return limit(clean) if limit else clean
 
     sigmas, rng = plan.sigmas(), streams(plan.seed, indices)
@@ -76,7 +83,8 @@ def placed(
 
 def grown(
     network, fragment: Fragment, atoms: Sequence[int], plan: Plan, indices: Sequence[int], *, elements: Sequence[int],
-    allowed=None, formula: dict[int, int] | None = None, carried: Sequence[int] | None = None, watch=None, ran=None,
+    allowed=None, formula: dict[int, int] | None = None, carried: Sequence[int] | None = None, wish=None, watch=None,
+    ran=None,
 ) -> list[Skeleton]:  # fmt: skip
     """One skeleton of atoms[k] heavy atoms in all for each index, that begins with the fragment's, unchanged.
 
@@ -99,7 +107,8 @@ def grown(
         total = None if rest is None else torch.tensor(rest, device=device)
         known = [_begun(network, kept, h, size, elements) for h in held]
         limit = _limit(len(kept), mask, counts, total, _closed(ways, len(kept), size).to(device))
-        x = walked(network, known, plan, [indices[k] for k in rows], limit=limit, watch=watch)
+        asked = None if wish is None else wish[rows]
+        x = walked(network, known, plan, [indices[k] for k in rows], limit=limit, wish=asked, watch=watch)
         for row, k in enumerate(group):
             one = {name: value[row].cpu() for name, value in x.items()}
             new = settled_elements({"elements": one["elements"][len(kept) :]}, mask, counts)

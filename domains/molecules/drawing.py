@@ -11,9 +11,11 @@ import numpy as np
 from difusa.domains.molecules.asked import Asked
 from difusa.domains.molecules.completing import grown
 from difusa.domains.molecules.fragments import Fragment, ends
+from difusa.domains.molecules.guide import Guide
 from difusa.domains.molecules.molecule import Molecule, Skeleton, assemble
 from difusa.domains.molecules.report import Row, verdict
 from difusa.domains.molecules.sampling import HYDROGEN_SHARE, Plan, decoded, hydrogens, skeletons
+from difusa.domains.molecules.wishes import TAGS
 from difusa.shared.run import Counted
 from difusa.shared.run import Counter as Evaluations
 
@@ -26,7 +28,7 @@ class Tools:
     """What molecules are drawn with. skeleton, places: the two networks; tags: written on every molecule.
 
     fragment: every molecule begins with it; its atoms that grew are told by the tag ATTACHED. look: shown the estimates of
-    the first skeleton as it forms, one call an evaluation.
+    the first skeleton as it forms, one call an evaluation. guide: tells the properties of each molecule.
     """
 
     skeleton: object
@@ -36,6 +38,7 @@ class Tools:
     tags: dict
     fragment: Fragment | None = None
     look: Callable[[Skeleton], None] | None = None
+    guide: Guide | None = None
     evaluations: tuple[list[Evaluations], list[Evaluations]] = field(default_factory=lambda: ([], []))
 
     def watch(self, stage: int) -> Callable:
@@ -61,7 +64,8 @@ class Tools:
 
     @property
     def evaluations_a_sample(self) -> int:
-        return sum(max((c.evaluations for c in stage), default=0) for stage in self.evaluations)
+        most = [max((c.evaluations for c in stage), default=0) for stage in self.evaluations]
+        return most[0] * self.plan.each + most[1]
 
 
 def draw(tools: Tools, indices: Sequence[int], ran: Callable[[float], None] | None = None) -> list[Molecule]:
@@ -69,17 +73,30 @@ def draw(tools: Tools, indices: Sequence[int], ran: Callable[[float], None] | No
     asked, plan = tools.asked, tools.plan
     elements, shares = asked.sizes.elements, (1 - 1 / HYDROGEN_SHARE, 1 / HYDROGEN_SHARE)
     told = [(lambda n, s=s: ran(n * s)) if ran else None for s in shares]
-    pairs = asked.sizes.draw(plan.seed, indices)
+    pairs, wish = asked.draw(plan.seed, indices)
     makes = partial(grown, tools.skeleton, tools.fragment) if tools.fragment else partial(skeletons, tools.skeleton)
+    if wish is not None:
+        makes = partial(makes, wish=asked.wishes.standard(wish))
     bare = makes(
         pairs[:, 0].tolist(), plan, indices, elements=elements, allowed=asked.allowed, formula=asked.formula,
         carried=pairs[:, 1].tolist() if asked.exact else None, watch=tools.watch(0), ran=told[0],
     )  # fmt: skip
     places = hydrogens(tools.places, bare, plan, indices, elements=elements, watch=tools.watch(1), ran=told[1])
     found = [judged(s, p, tools.tags | {"INDEX": int(i)}) for s, p, i in zip(bare, places, indices, strict=True)]
+    if wish is not None:
+        found = [replace(m, tags=m.tags | wished(asked, row)) for m, row in zip(found, wish, strict=True)]
+    if tools.guide:
+        told = tools.guide.tags(bare, [m.tags["VALID"] for m in found])
+        found = [replace(m, tags=m.tags | tags) for m, tags in zip(found, told, strict=True)]
     if tools.fragment:
         found = [replace(m, tags=m.tags | {"ATTACHED": ends(tools.fragment, m)}) for m in found]
     return found
+
+
+def wished(asked: Asked, wish: np.ndarray) -> dict[str, float]:
+    """The tags of what one molecule was asked to have."""
+    named = zip(asked.wishes.names, wish, strict=True)
+    return {f"WISH_{TAGS.get(name, name.upper())}": round(float(v), 4) for name, v in named if not np.isnan(v)}
 
 
 def judged(bare: Skeleton, places: np.ndarray, tags: dict) -> Molecule:

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from difusa.domains.molecules.inputs import (
-    BONDS, CATEGORIES, CHARGES, HYDROGENS, ONEHOT, SIGMA_DATA, dense, inputs, pairs_of, widths,
+    BONDS,
+    CATEGORIES,
+    CHARGES,
+    HYDROGENS,
+    ONEHOT,
+    SIGMA_DATA,
+    inputs,
+    pairs_of,
+    widths,
 )  # fmt: skip
 from difusa.shared.networks.equivariant import Kind, make_trunk
 from difusa.shared.spaces import State
@@ -134,6 +142,24 @@ class Molecules(nn.Module):
             ce = cross_entropy(logits[name].transpose(1, 2), batch[name], reduction="none")
             total = total + WEIGHTS[name] * _mean(ce, by[name])
         return total
+
+
+def adopt(state: dict[str, Tensor], network: Molecules) -> list[str]:
+    """Weights of a network that hears no wish, into one that does, in place; the names left fresh, which say nothing at first.
+
+    Raises ValueError for the weights of another network.
+    """
+    own = network.state_dict()
+    fresh = [name for name in own if name.startswith("of_wish.")]
+    if {k: v.shape for k, v in own.items() if k not in fresh} != {k: v.shape for k, v in state.items()}:
+        missing = sorted(set(own) - set(fresh) - set(state))[:3]
+        raise ValueError(
+            f"the weights are of another network (missing: {missing}): start from the recipe they came from"
+        )
+    network.load_state_dict(state, strict=False)
+    for name in fresh:
+        nn.init.zeros_(network.get_parameter(name))
+    return fresh
 
 
 def trimmed(batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,34 +1,38 @@
 """What a training example is asked: all of it, the atoms of a given graph, or what a given fragment lacks; and its noise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from difusa.domains.molecules.network import BONDS, CHARGES, HYDROGENS
+from difusa.domains.molecules.inputs import BONDS, CHARGES, HYDROGENS
 from difusa.shared.seeds import stream
 
-NOISE = 1  # part of an example's random stream
+NOISE, WISH = 1, 2  # parts of an example's random stream
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Levels (lognormal, in units of the network's coordinates), and how often graph or fragment are given."""
+    """Levels (lognormal, in units of the network's coordinates), how often graph or fragment are given, and how often there
+    is no noise at all."""
 
     mean: float = -0.6  # of ln sigma
     std: float = 1.4
     graph: float = 0.15
     fragment: float = 0.15
+    clean: float = 0.0
 
 
 class Noised:
     """Examples with sigma, noise_<field>, given_<field> and anchor, as `Molecules.loss` takes them; pure in the number.
 
     examples[n]: coords [N, 3] angstrom, centred; elements, charges, hydrogens [N] and bonds [N, N] classes; mask [N];
-    given [N] where some atoms are always given. elements: number of element classes.
+    given [N] where some atoms are always given; properties [P] where it has any. elements: number of element classes.
+    tell(properties, rng) -> wish [P]: what of them the network is told; without it the properties themselves are handed over.
     """
 
-    def __init__(self, examples, elements: int, noise: Noise, seed: int):
-        self.examples, self.elements, self.noise, self.seed = examples, elements, noise, seed
+    def __init__(self, examples, elements: int, noise: Noise, seed: int, tell: Callable | None = None):
+        self.examples, self.elements, self.noise, self.seed, self.tell = examples, elements, noise, seed, tell
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         example = self.examples[number]
@@ -49,7 +53,7 @@ class Noised:
         shake = rng.standard_normal((atoms, 3), dtype=np.float32)
         if not known.any():
             shake = shake - shake[present].mean(0) if present.any() else shake
-        return {
+        found = {
             "coords": coords,
             "elements": example["elements"],
             "charges": example["charges"],
@@ -67,6 +71,13 @@ class Noised:
             "noise_hydrogens": rng.standard_normal((atoms, HYDROGENS), dtype=np.float32),
             "noise_bonds": rng.standard_normal((len(i), BONDS), dtype=np.float32),
         }
+        if self.noise.clean and rng.random() < self.noise.clean:
+            found["sigma"] = np.float32(0)
+        if "properties" in example:
+            values = example["properties"]
+            told = {"wish": self.tell(values, stream(self.seed, number, WISH))} if self.tell else {"properties": values}
+            found |= told
+        return found
 
 
 def fragment(bonds: np.ndarray, present: np.ndarray, rng) -> np.ndarray:

@@ -15,7 +15,7 @@ SPLITS = ("train", "calibrate", "test")
 VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal only to itself, so that what is worked out of a set can be remembered
 class Packed:
     """M molecules of A atoms in all.
 
@@ -119,11 +119,14 @@ def pack(molecules: list[Molecule], index, split, properties, property_names, so
 
 def sizes(packed: Packed, rows: np.ndarray | None = None) -> dict[tuple[int, int], int]:
     """(heavy atoms, hydrogens) -> count, among `rows` (all by default), sorted."""
+    chosen = counts(packed) if rows is None else counts(packed)[rows]
+    return dict(sorted(Counter(map(tuple, chosen.tolist())).items()))
+
+
+def counts(packed: Packed) -> np.ndarray:
+    """Heavy atoms and hydrogens [M, 2] of each molecule."""
     hydrogens = np.add.reduceat(packed.numbers == 1, packed.offsets[:-1], dtype=np.int64)
-    total = np.diff(packed.offsets)
-    chosen = np.arange(len(packed)) if rows is None else rows
-    pairs = zip((total - hydrogens)[chosen].tolist(), hydrogens[chosen].tolist())
-    return dict(sorted(Counter(pairs).items()))
+    return np.stack([np.diff(packed.offsets) - hydrogens, hydrogens], axis=1)
 
 
 def cached(name: str) -> Path:

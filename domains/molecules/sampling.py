@@ -1,7 +1,8 @@
 """Drawing molecules: first the skeletons of heavy atoms, then the places of their hydrogens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from difusa.domains.molecules.constraints import Constrained, settled_elements, 
 from difusa.domains.molecules.molecule import Skeleton, assemble
 from difusa.domains.molecules.network import CATEGORIES, ONEHOT, pairs_of
 from difusa.domains.molecules.stability import bond_counts
+from difusa.shared.guidance import Guided
 from difusa.shared.samplers import SAMPLERS, Tempered, last, schedule, start
 from difusa.shared.seeds import stream, streams
-from difusa.shared.spaces import Centred, Euclidean, Held, Product, State
+from difusa.shared.spaces import Centred, Euclidean, Held, Product, Space, State
 
 ROWS = 288  # atoms a network run: samples of one size are run ROWS // size at a time, whatever --batch says
 HYDROGENS = 1  # part of a sample's random stream: their places must not depend on the skeleton's own noise
@@ -26,7 +28,8 @@ class Plan:
     """How molecules are drawn; its repr is the audit record.
 
     steps: network evaluations a molecule at most, both stages and guidance counted; levels in units of the network's
-    coordinates (2 angstrom); temperature: factor of the noise (1 samples the model).
+    coordinates (2 angstrom); temperature: factor of the noise (1 samples the model). guidance: 1 samples the model under its
+    wish, more goes beyond it, at two evaluations a step.
     """
 
     steps: int = 50
@@ -45,15 +48,25 @@ class Plan:
             raise ValueError(f"--sampler {self.sampler}: there are {', '.join(SAMPLERS)}")
         if not self.temperature >= 0:
             raise ValueError(f"--temperature must be 0 or more, got {self.temperature}")
+        if not 0 <= self.guidance <= 20:
+            raise ValueError(
+                f"--guidance {self.guidance}: between 0 (the wish is not heard) and 20; 1 samples the model"
+            )
+        if (self.steps - self.hydrogen_steps) // self.each < 2:
+            raise ValueError(f"--steps {self.steps} --guidance {self.guidance}: too few; guidance costs two a step")
 
     @property
     def hydrogen_steps(self) -> int:
         return max(1, self.steps // HYDROGEN_SHARE)
 
+    @property
+    def each(self) -> int:
+        """Network evaluations in one of a skeleton's denoiser."""
+        return 2 if self.guidance != 1 else 1
+
     def sigmas(self) -> Tensor:
         """Levels of the skeleton's walk."""
-        each = 2 if self.guidance != 1 else 1
-        return schedule(self.sampler, (self.steps - self.hydrogen_steps) // each, self.sigma_min, self.sigma_max)
+        return schedule(self.sampler, (self.steps - self.hydrogen_steps) // self.each, self.sigma_min, self.sigma_max)
 
     def hydrogen_sigmas(self) -> Tensor:
         """Levels of the hydrogens' walk."""
@@ -82,6 +95,7 @@ def skeletons(
     allowed=None,
     formula: dict[int, int] | None = None,
     carried: Sequence[int] | None = None,
+    wish: np.ndarray | None = None,
     watch=None,
     ran=None,
 ) -> list[Skeleton]:
@@ -89,6 +103,7 @@ def skeletons(
 
     elements: atomic number of each class; allowed: atomic numbers that may occur (hydrogen never does). formula: heavy
     atoms by atomic number, their sum that of every skeleton; carried[k]: its hydrogens in all. All three are obeyed always.
+    wish [k, P]: what each is asked to have, as wishes.Wishes.standard gives it; not a number where nothing is asked.
     watch: wraps the denoiser of a trajectory (Run.counted); ran(count): called after each group.
     """
     device = next(network.parameters()).device
@@ -110,7 +125,11 @@ def skeletons(
         rows = group + group[:1] * (full - len(group))
         rng = streams(plan.seed, [indices[k] for k in rows])
         total = None if carried is None else torch.tensor([carried[k] for k in rows], device=device)
-        denoise = Constrained(lambda x, sigma, p=present: network(x, sigma.float(), present=p), mask, counts, total)
+        asked = None if wish is None else wish[rows]
+        free = wished(
+            lambda x, sigma, p=present, **w: network(x, sigma.float(), present=p, **w), asked, plan, space, device
+        )
+        denoise = Constrained(free, mask, counts, total)
         sigmas = plan.sigmas()
         with torch.no_grad():
             walk = SAMPLERS[plan.sampler](
@@ -125,6 +144,14 @@ def skeletons(
         if ran:
             ran(len(group))
     return found
+
+
+def wished(denoise: Callable, wish: np.ndarray | None, plan: Plan, space: Space, device) -> Callable:
+    """denoise(x, sigma, wish=None) as a denoiser that hears the wish [B, P], as loudly as plan.guidance says."""
+    if wish is None:
+        return denoise
+    towards = partial(denoise, wish=torch.from_numpy(wish).to(device))
+    return towards if plan.each == 1 else Guided(towards, denoise, plan.guidance, space)
 
 
 def blank(network, count: int, atoms: int) -> State:
