@@ -66,7 +66,9 @@ def described(p: inspect.Parameter, hint, note: str | None):
         help=said.help or note,
         metavar=said.metavar or metavar(p, members(hint)),
     )
+    many = not positional(p) and Ellipsis in get_args(members(hint)[0])  # tuple[str, ...]: said once for each value
     marks = [e for e in extras if e is not said] + [tyro.conf.Positional] * positional(p)
+    marks += [tyro.conf.UseAppendAction] * many
     return Annotated[(get_args(hint)[0] if extras else hint, *marks, about)]
 
 

@@ -32,6 +32,7 @@ VERBS = {
     "molecules generate": Verb("draw new molecules, under hard constraints", "difusa.domains.molecules.task:generate"),
     "molecules conformers": Verb("place the atoms of given SMILES", "difusa.domains.molecules.conformers:conformers"),
     "molecules grow": Verb("keep a fragment, and complete it", "difusa.domains.molecules.grow:grow"),
+    "molecules calibrate": Verb("fit the guide's intervals", "difusa.domains.molecules.calibrating:calibrate"),
     "molecules evaluate": Verb("judge molecules by independent methods", "difusa.domains.molecules.metrics:evaluate"),
 }
 

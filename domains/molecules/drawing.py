@@ -87,7 +87,9 @@ def draw(tools: Tools, indices: Sequence[int], ran: Callable[[float], None] | No
         found = [replace(m, tags=m.tags | wished(asked, row)) for m, row in zip(found, wish, strict=True)]
     if tools.guide:
         told = tools.guide.tags(bare, [m.tags["VALID"] for m in found])
-        found = [replace(m, tags=m.tags | tags) for m, tags in zip(found, told, strict=True)]
+        found = [
+            replace(m, tags=m.tags | {"GUIDE": tools.guide.sha256} | tags) for m, tags in zip(found, told, strict=True)
+        ]
     if tools.fragment:
         found = [replace(m, tags=m.tags | {"ATTACHED": ends(tools.fragment, m)}) for m in found]
     return found

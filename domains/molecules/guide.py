@@ -86,14 +86,15 @@ def load(folder: Path, weights: str) -> Calibration:
 
 @dataclass(frozen=True)
 class Guide:
-    """A regressor with its calibration. elements: atomic number of each class; spread [P]: standard deviation of each
-    property in the training data, which says how wide a single value is."""
+    """A regressor with its calibration. elements: atomic number of each class; spread: standard deviation of each property
+    in the training data, which says how wide a single value is; sha256: of the weights."""
 
     network: object
     elements: tuple[int, ...]
     calibration: Calibration
     targets: tuple[Target, ...] = ()
     spread: dict[str, float] | None = None
+    sha256: str = ""
 
     def tags(self, bare: Sequence[Skeleton], fit: Sequence[bool]) -> list[dict]:
         """Tags of each molecule: NAME, NAME_LOW, NAME_HIGH of every property, P_PROPERTY of every target and P_ALL.

@@ -1,7 +1,9 @@
 """The verb of molecules: generate draws new ones, under hard constraints where they are given."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from difusa.domains.molecules.molecule import Skeleton
@@ -20,6 +22,8 @@ def generate(
     atoms: int | None = None,
     elements: str | None = None,
     scaffold: Path | None = None,
+    property: tuple[str, ...] = (),
+    rank: bool = False,
     valid_only: bool = False,
     steps: int = 50,
     seed: int = 0,
@@ -29,6 +33,7 @@ def generate(
     report: Path | None = None,
     model: str = "qm9",
     hydrogens: str | None = None,
+    guide: str | None = None,
     device: str = "cpu",
     threads: int | None = None,
     batch: int = 1000,
@@ -40,6 +45,11 @@ def generate(
     Each carries SMILES, INCHIKEY, SEED, INDEX (of its random stream), MODEL and HYDROGEN_MODEL (SHA-256 of the weights), VALID,
     FRAGMENTS and REASON (why it is broken). A molecule is valid if RDKit sanitises it with its own bonds and charges.
 
+    Where there is a guide, each also carries what that predicts: GAP_EV, HOMO_EV, LUMO_EV, MU_DEBYE, ALPHA_BOHR3 and
+    CV_CAL_MOL_K, each with the ends of its 90 % interval (_LOW, _HIGH; of a broken molecule they promise nothing). With
+    properties asked for, WISH_ and the name is what the network was told, P_GAP and so on how probably the molecule has
+    what was asked for, and P_ALL all of it at once; 0 if it is broken.
+
     out: file to write: .sdf (V3000), .extxyz, .xyz, or .parquet (a table without coordinates).
     count: molecules to write.
     formula: every molecule has it, such as C7H10O2; always obeyed.
@@ -47,16 +57,22 @@ def generate(
     elements: the only elements that may occur, such as C,H,O; always obeyed. Without H there is no hydrogen.
     scaffold: SDF or MOL file of one fragment; every molecule begins with its heavy atoms, bonds and places, unchanged. Where it
         grows is said at `difusa molecules grow`; ATTACHED tells where it did.
+    property: what molecules should have, such as gap=6..8, mu=..1.5 or alpha=75; said once for each of several. gap, homo and
+        lumo in eV, mu in debye, alpha in bohr^3, cv in cal/(mol K). Likely, not certain: look at P_ALL. A single value counts
+        as met a tenth of the training data's standard deviation to either side.
+    rank: order the file by Pareto fronts of the probabilities (tag FRONT, 1 is best), in a front by their product.
     valid_only: write only molecules that are valid and in one piece; draws go on until there are COUNT of them, and the
         report tells the share among all that were drawn.
     steps: network evaluations a molecule, at most; a fifth of them place the hydrogens.
     seed: the same seed gives the same bytes.
     sampler: one of the core's samplers.
-    guidance: 1; there is nothing to guide towards without a property.
+    guidance: how loudly the network hears the properties: 1 as it was trained; more goes beyond it, at the cost of variety
+        and of two evaluations a step.
     temperature: factor of the noise; 1 samples the model, other values depart from it.
     report: JSON file for the run's figures.
-    model: shipped model or a folder written by `difusa train`.
+    model: shipped model or a folder written by `difusa train`; for properties, MODEL-property where MODEL hears none.
     hydrogens: the same for the model that places the hydrogens; by default the one that belongs to MODEL.
+    guide: the same for the model that predicts properties.
     device: cpu or cuda.
     threads: number of CPU threads; bytes depend on it.
     batch: molecules in flight at once; bytes do not depend on it. Small numbers are slow: those of one size run together.
@@ -66,30 +82,42 @@ def generate(
     Returns the run's figures, also written to `report`. Raises ValueError or OSError with the way out. When it is stopped,
     what is finished goes to OUT.part.SUFFIX.
     """
+    from difusa.domains.molecules.aims import aims, guide_of, hearing, ordered
+    from difusa.domains.molecules.aims import figures as told_of
     from difusa.domains.molecules.asked import ask
     from difusa.domains.molecules.drawing import Drawn, Tools
     from difusa.domains.molecules.grow import scaffolded
 
-    if guidance != 1:
+    if guidance != 1 and not property:
         raise ValueError(f"--guidance {guidance}: nothing is guided without a property; leave it at 1")
+    if rank and not property:
+        raise ValueError("--rank: nothing to rank by; say what is wanted by --property")
     walk = {"steps": steps, "seed": seed, "sampler": sampler, "guidance": guidance, "temperature": temperature}
-    use = ready(out, count, batch, threads, model, hydrogens, **walk)
-    asked, fragment = ask(use.sizes, formula, atoms, elements), None
+    use = ready(out, count, batch, threads, hearing(model) if property else model, hydrogens, **walk)
+    aim, fragment = aims(use.model.folder, property), None
+    asked = replace(ask(use.sizes, formula, atoms, elements), wishes=aim.wishes, targets=aim.targets)
     if scaffold is not None:
         fragment, asked = scaffolded(scaffold, asked)
+    teller, said = guide_of(use.model, use.sizes.elements, guide, aim, device)
+    if rank and teller is None:
+        raise ValueError(f"--rank needs a guide: {said['missing']}")
+    note = asked.chosen.note if asked.chosen else ""
+    if note:
+        print(note, file=sys.stderr)
     with Run("molecules generate", seed=seed, model=use.model, device=device, progress=progress) as run:
-        tools = Tools(*use.networks(device), use.plan, asked, use.tags(), fragment, look)
+        tools = Tools(*use.networks(device), use.plan, asked, use.tags(), fragment, look, teller)
         drawn = Drawn()
         try:
             seconds = _fill(drawn, tools, count, batch, valid_only, run)
         except BaseException:
             rescue(drawn.kept, use.out)
             raise
-        write(drawn.kept, use.out)
+        kept = ordered(drawn.kept, teller.asked[:-1]) if rank else drawn.kept
+        write(kept, use.out)
         figures = run.write(
             report, count=len(drawn.kept), asked_for=count, valid_only=valid_only, **use.record(),
             constraints={"formula": formula, "atoms": atoms, "elements": elements, "scaffold": scaffold},
-            **_figures(drawn, seconds),
+            **_figures(drawn, seconds), guide=said, properties=told_of(kept, aim, teller) | {"note": note}, ranked=rank,
         )  # fmt: skip
     if len(drawn.kept) < count:
         raise ValueError(

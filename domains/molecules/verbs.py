@@ -71,12 +71,13 @@ def pair(model: str, hydrogens: str | None):
 
     hydrogens: by default the one that belongs to the other. Raises FileNotFoundError or ValueError with the way out.
     """
+    from difusa.domains.molecules.aims import family
     from difusa.domains.molecules.sizes import read
 
     found = trained(model, "skeleton")
     sizes = read(found.folder)
     try:
-        placer = trained(hydrogens or found.meta.get("hydrogens") or f"{found.name}-hydrogens", "hydrogens")
+        placer = trained(hydrogens or found.meta.get("hydrogens") or f"{family(found.name)}-hydrogens", "hydrogens")
     except FileNotFoundError as why:
         raise FileNotFoundError(f"for the hydrogens: {why}; tell it by --hydrogens") from why
     whole = read(placer.folder)

@@ -23,7 +23,7 @@ FEW = 100  # rows from which a range is drawn as it is
 EXACT = 0.1  # a single value counts as met this many standard deviations of the training data to either side
 DROPPED = 0.15  # share of the training examples that are told nothing
 PART = 3  # of a sample's random stream
-NUMBER = r"[-+]?(?:\d+\.?\d*?|\.\d+)(?:[eE][-+]?\d+)?"
+NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 UNITS = {"gap": "eV", "homo": "eV", "lumo": "eV", "mu": "debye", "alpha": "bohr^3", "cv": "cal/(mol K)"}
 TAGS = {
     "gap": "GAP_EV", "homo": "HOMO_EV", "lumo": "LUMO_EV", "mu": "MU_DEBYE", "alpha": "ALPHA_BOHR3",
@@ -81,7 +81,7 @@ class Wishes:
     def _target(self, text: str) -> Target:
         name, _, said = (part.strip() for part in text.partition("="))
         if name not in self.names:
-            near = difflib.get_close_matches(name.lower(), self.names, n=1, cutoff=0.4)
+            near = difflib.get_close_matches(name.lower(), self.names, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}? " if near else ""
             raise ValueError(
                 f"--property {text}: no property {name!r}; {hint}There are {', '.join(map(unit, self.names))}"
