@@ -71,3 +71,48 @@ def small_models(tmp_path_factory):
 
 def _quiet(done: int, total: int) -> None:
     assert 0 <= done <= total
+
+
+@pytest.fixture(scope="session")
+def small_property_models(tmp_path_factory):
+    """Folders of small random networks: one that hears gap and mu, one that places hydrogens, and a calibrated guide.
+
+    Beside them `tiny`, which hears nothing. gap lies between 10 - k and 11 - k for molecules of the kth size.
+    """
+    torch = pytest.importorskip("torch")
+    import numpy as np
+
+    from difusa.domains import models
+    from difusa.domains.molecules import guide
+    from difusa.domains.molecules.network import Molecules
+    from difusa.domains.molecules.regressor import Regressor
+    from difusa.domains.molecules.wishes import files, of_rows
+
+    root, rng = tmp_path_factory.mktemp("models"), np.random.default_rng(0)
+    small = {"elements": 5, "width": 32, "edge": 16, "hidden": 32, "heads": 4, "layers": 1}
+    sizes = {"elements": [6, 7, 8, 9, 1], "sizes": [[9, 10, 5], [7, 10, 3], [2, 6, 4], [1, 4, 3]]}
+    k = rng.integers(0, 4, 4000)
+    values = np.stack([10 - k + rng.uniform(0, 1, 4000), rng.uniform(0, 5, 4000)], 1)
+    wishes = files(of_rows(("gap", "mu"), values, np.array(sizes["sizes"])[k, :2]))
+    table = {
+        "names": ("gap", "mu"),
+        "base": [[5, 0.1, 0.2, 0.1, 0.3, 0.1], [1, 0, 0.3, 0.2, 0.1, 0]],
+        "spread": [1.0, 0.8],
+    }
+    kinds = {
+        "tiny": ("skeleton", Molecules, {}, {}),
+        "tiny-property": ("skeleton", Molecules, {"properties": 2}, wishes),
+        "tiny-hydrogens": ("hydrogens", Molecules, {}, {}),
+        "tiny-guide": ("regressor", Regressor, table, {}),
+    }
+    for seed, (name, (trains, kind, extra, beside)) in enumerate(kinds.items()):
+        torch.manual_seed(seed)
+        network = kind(**small, **extra)
+        for p in network.parameters():
+            if p.numel() and not p.abs().sum():
+                torch.nn.init.normal_(p, std=0.3)
+        meta = {"name": name, "domain": "molecules", "trains": trains, "network": small | extra}
+        models.write(root / name, network, meta, beside={"sizes.json": sizes} | beside)
+    found, normal = models.find(root / "tiny-guide"), rng.normal(size=(2000, 2))
+    guide.calibrated(np.zeros((2000, 2)), np.ones((2000, 2)), normal, found.sha256).save(found.folder)
+    return {k: str(root / f"tiny-{k}") for k in ("hydrogens", "guide")} | {"model": str(root / "tiny-property")}

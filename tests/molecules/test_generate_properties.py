@@ -10,60 +10,25 @@ pytest.importorskip("rdkit")
 
 from difusa.apps.arguments import read as arguments
 from difusa.domains import models
-from difusa.domains.molecules import guide as guides
 from difusa.domains.molecules.network import Molecules, adopt
 from difusa.domains.molecules.readers import load
-from difusa.domains.molecules.regressor import Regressor
 from difusa.domains.molecules.sampling import Plan, skeletons
 from difusa.domains.molecules.task import generate
-from difusa.domains.molecules.wishes import files, of_rows
 
 SMALL = {"elements": 5, "width": 32, "edge": 16, "hidden": 32, "heads": 4, "layers": 1}
-SIZES = {"elements": [6, 7, 8, 9, 1], "sizes": [[9, 10, 5], [7, 10, 3], [2, 6, 4], [1, 4, 3]]}
-PAIRS = np.array([row[:2] for row in SIZES["sizes"]])
-NAMES = ("gap", "mu")
-
-
-def filled(network, std=0.3):
-    for p in network.parameters():  # layers that start at zero would make every draw alike
-        if p.numel() and not p.abs().sum():
-            torch.nn.init.normal_(p, std=std)
-    return network
+ELEMENTS = (6, 7, 8, 9, 1)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Options that the runs share: a model that hears gap and mu, one that places hydrogens, and a calibrated guide."""
-    root, rng = tmp_path_factory.mktemp("models"), np.random.default_rng(0)
-    size = rng.integers(0, 4, 4000)
-    wishes = of_rows(NAMES, np.stack([10 - size + rng.uniform(0, 1, 4000), rng.uniform(0, 5, 4000)], 1), PAIRS[size])
-    told = {"domain": "molecules", "network": SMALL}
-    for seed, (name, trains, extra, beside) in enumerate((
-        ("tiny", "skeleton", {}, {}), ("tiny-property", "skeleton", {"properties": 2}, files(wishes)),
-        ("tiny-hydrogens", "hydrogens", {}, {}),
-    )):  # fmt: skip
-        torch.manual_seed(seed)
-        meta = told | {"name": name, "trains": trains, "network": SMALL | extra}
-        network = filled(Molecules(**SMALL, **extra))
-        models.write(root / name, network, meta, beside={"sizes.json": SIZES} | beside)
-    torch.manual_seed(7)
-    options = SMALL | {
-        "names": NAMES,
-        "base": [[5.0, 0.1, 0.2, 0.1, 0.3, 0.1], [1.0, 0, 0.3, 0.2, 0.1, 0]],
-        "spread": [1.0, 0.8],
-    }
-    network, meta = (
-        filled(Regressor(**options)),
-        told | {"name": "tiny-guide", "trains": "regressor", "network": options},
-    )
-    models.write(root / "tiny-guide", network, meta, beside={"sizes.json": SIZES})
-    found = models.find(root / "tiny-guide")
-    normal = rng.normal(size=(2000, 2))
-    guides.calibrated(np.zeros((2000, 2)), np.ones((2000, 2)), normal, found.sha256).save(found.folder)
-    return {
-        "model": str(root / "tiny-property"), "hydrogens": str(root / "tiny-hydrogens"), "guide": str(root / "tiny-guide"),
-        "steps": 6, "progress": lambda done, total: None,
-    }  # fmt: skip
+def made(small_property_models):
+    return small_property_models | {"steps": 6, "progress": lambda done, total: None}
+
+
+def filled(network):
+    for p in network.parameters():  # layers that start at zero would make every draw alike
+        if p.numel() and not p.abs().sum():
+            torch.nn.init.normal_(p, std=0.3)
+    return network
 
 
 def molecules(path):
@@ -150,7 +115,7 @@ def test_a_wish_of_nothing_is_no_wish(made):
     network, plan = models.find(made["model"]).load(), Plan(steps=6)
     nothing = np.full((4, 2), np.nan, np.float32)
     plain, silent, told = (
-        skeletons(network, [5] * 4, plan, range(4), elements=SIZES["elements"], wish=wish)
+        skeletons(network, [5] * 4, plan, range(4), elements=ELEMENTS, wish=wish)
         for wish in (None, nothing, np.ones((4, 2), np.float32))
     )
     for a, b, c in zip(plain, silent, told, strict=True):
