@@ -5,58 +5,20 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from difusa.apps import heritage_mask, invention, jobs, slider
+from difusa.apps import heritage_mask, invention, job_page, jobs, slider
 from difusa.apps.i18n import number, session_language
-
-POLL = 1.0  # seconds
 
 
 def show(id: str, _) -> None:
     """Draw the job of that id."""
-    job = jobs.find(id)
-    if job is None:
-        st.error(_("This job does not exist, or its files were deleted."))
-    elif not job.finished:
-        watch(id, _)
-        return
-    elif job.state == "done":
-        outcome(job, _)
-    else:
-        st.error({
-            "failed": _("The restoration failed: {reason}").format(reason=job.error),
-            "cancelled": _("The restoration was cancelled."),
-            "killed": _("The process was killed before it ended, perhaps for lack of memory. Start it again."),
-        }[job.state])  # fmt: skip
-        with st.expander(_("Log")):
-            st.code((job.folder / "log.txt").read_text(errors="replace")[-5000:] or "-", language=None)
-    again, delete = st.columns(2)
-    if again.button(_("Back to the picture and its settings"), icon=":material/arrow_back:", width="stretch"):
-        st.query_params.clear()
-        st.rerun()
-    if job is not None and delete.button(_("Delete this job's files"), icon=":material/delete:", width="stretch"):
-        jobs.forget(id)
-        st.query_params.clear()
-        st.rerun()
-
-
-@st.fragment(run_every=POLL)
-def watch(id: str, _) -> None:
-    """Progress of a job under way; when it ends, the whole page is drawn anew."""
-    job = jobs.find(id)
-    if job is None or job.finished:
-        st.rerun()
-    if job.state == "waiting":
-        st.progress(0.0, _("Waiting for another job to end"))
-    elif not job.total:
-        st.progress(0.0, _("Reading the picture and the model"))
-    else:
-        left = job.seconds / job.done * (job.total - job.done) if job.done else 0
-        text = _("Restoring: {done} of {total}, about {left} s left")
-        st.progress(job.done / job.total, text.format(done=job.done, total=job.total, left=round(left)))
-    st.caption(_("You may close this page: its address finds the job again."))
-    if st.button(_("Cancel"), icon=":material/stop:"):
-        jobs.cancel(id)
-        st.rerun()
+    words = job_page.Words(
+        failed=_("The restoration failed: {reason}"),
+        cancelled=_("The restoration was cancelled."),
+        reading=_("Reading the picture and the model"),
+        doing=_("Restoring: {done} of {total}, about {left} s left"),
+        back=_("Back to the picture and its settings"),
+    )
+    job_page.show(id, ("heritage restore",), words, _, lambda job: outcome(job, _))
 
 
 def outcome(job: jobs.Job, _) -> None:

@@ -15,8 +15,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 KEEP_DAYS = 14
@@ -46,14 +46,14 @@ def root() -> Path:
     return Path(os.environ.get("DIFUSA_JOBS") or Path.home() / ".cache" / "difusa" / "jobs")
 
 
-def write_whole(path: Path, value: dict) -> None:
+def write_whole(path: Path, value: dict | list) -> None:
     """Replace a JSON file in one move: a reader sees the old or the new one, never a half."""
     fresh = path.with_suffix(".tmp")
     fresh.write_text(json.dumps(value))
     os.replace(fresh, path)
 
 
-def read_json(path: Path) -> dict:
+def read_json(path: Path) -> dict | list:
     """What a JSON file of a job holds."""
     return json.loads(path.read_text())
 
@@ -146,19 +146,12 @@ def _alive(folder: Path) -> bool:
     return False
 
 
-def _restore(progress: Callable[[int, int], None], **arguments) -> None:
-    from difusa.domains.heritage.task import restore
-
-    restore(progress=progress, **arguments)
-
-
-def _find(progress: Callable[[int, int], None], **arguments) -> None:
-    from difusa.domains.heritage.find import find_damage
-
-    find_damage(**arguments)
-
-
-VERBS: dict[str, Callable] = {"heritage restore": _restore, "heritage find": _find}
+VERBS = {  # verb -> module:function, called with progress(done, total) and the arguments, in the job's folder
+    "heritage restore": "difusa.domains.heritage.task:restore",
+    "heritage find": "difusa.apps.heritage_job:find",
+    "molecules generate": "difusa.apps.molecules_job:generate",
+    "molecules conformers": "difusa.apps.molecules_job:conformers",
+}
 
 
 def work(folder: Path) -> int:
@@ -174,7 +167,8 @@ def work(folder: Path) -> int:
             write_whole(folder / "state.json", state)
 
         try:
-            VERBS[request["verb"]](progress, **request["arguments"])
+            module, function = VERBS[request["verb"]].split(":")
+            getattr(import_module(module), function)(progress=progress, **request["arguments"])
         except Exception as error:
             import traceback
 

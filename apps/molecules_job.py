@@ -1,0 +1,128 @@
+"""What a molecules job does in its own process: the verb, the frames of its first molecule, and the table of all.
+
+It leaves in its folder molecules.sdf (the verb's), .extxyz and .parquet, rows.json for the page, and frames.json.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from difusa.apps.jobs import write_whole
+
+SDF, FRAMES, ROWS = "molecules.sdf", "frames.json", "rows.json"
+OFTEN = 0.3  # seconds between two writings of the frames
+SAME = 0.05  # angstrom: the last frame is a molecule whose heavy atoms all lie that near
+
+
+def generate(progress: Callable[[int, int], None], **arguments) -> None:
+    """Draws new molecules; the frames tell how the first one forms."""
+    from difusa.domains.molecules.task import generate
+
+    film = Film()
+    generate(progress=progress, look=film.look, out=Path(SDF), **arguments)
+    film.end(gather(Path(SDF)))
+
+
+def conformers(progress: Callable[[int, int], None], **arguments) -> None:
+    """Places the atoms of given molecules."""
+    from difusa.domains.molecules.conformers import conformers
+
+    conformers(progress=progress, out=Path(SDF), **arguments)
+    gather(Path(SDF))
+
+
+class Film:
+    """The estimates of the first molecule, written now and then: {"frames": [mol block, ...], "row": its row or null}."""
+
+    def __init__(self, path: Path = Path(FRAMES)):
+        self.path, self.skeletons, self.blocks, self.written = path, [], [], 0.0
+
+    def look(self, skeleton) -> None:
+        """One more frame."""
+        self.skeletons.append(skeleton)
+        self.blocks.append(mol_block(skeleton.numbers, skeleton.positions, skeleton.charges, skeleton.bonds))
+        if time.monotonic() - self.written >= OFTEN:
+            self.write(None)
+
+    def end(self, molecules: list) -> None:
+        """The molecule that came of it, found by its places, is the last frame; `molecules` are those of the file."""
+        row = next((k for k, m in enumerate(molecules) if m is not None and self._became(m)), None)
+        if row is not None:
+            m = molecules[row]
+            self.blocks.append(mol_block(m.numbers, m.positions, m.charges, m.bonds))
+        if self.blocks:
+            self.write(row)
+
+    def _became(self, molecule) -> bool:
+        heavy = molecule.positions[molecule.numbers != 1]
+        last = self.skeletons[-1].positions if self.skeletons else np.zeros((0, 3))
+        return heavy.shape == last.shape and bool((np.abs(heavy - last) < SAME).all())
+
+    def write(self, row: int | None) -> None:
+        """Replaces the file."""
+        write_whole(self.path, {"frames": self.blocks, "row": row})
+        self.written = time.monotonic()
+
+
+def mol_block(numbers: np.ndarray, positions: np.ndarray, charges: np.ndarray, bonds: np.ndarray) -> str:
+    """A V2000 mol block, whatever the valences: numbers [n], positions [n, 3] angstrom, charges [n], bonds [m, 3]."""
+    from difusa.domains.molecules.chemistry import SYMBOLS
+
+    places = np.nan_to_num(np.asarray(positions, float), posinf=0.0, neginf=0.0).clip(-999, 999)
+    lines = ["", "     difusa          3D", "", f"{len(numbers):3d}{len(bonds):3d}  0  0  0  0  0  0  0  0999 V2000"]
+    for number, (x, y, z) in zip(numbers, places, strict=True):
+        lines.append(
+            f"{x:10.4f}{y:10.4f}{z:10.4f} {SYMBOLS.get(int(number), 'X'):<3} 0  0  0  0  0  0  0  0  0  0  0  0"
+        )
+    lines += [f"{i + 1:3d}{j + 1:3d}{order:3d}  0" for i, j, order in np.asarray(bonds).reshape(-1, 3).tolist()]
+    lines += [f"M  CHG  1{i + 1:4d}{charges[i]:4d}" for i in np.flatnonzero(charges).tolist()]
+    return "\n".join([*lines, "M  END\n"])
+
+
+def gather(path: Path) -> list:
+    """Reads the file that the verb wrote, measures its molecules and writes it in the other formats.
+
+    Returns the molecules in their order, None for a row that cannot be read.
+    """
+    from dataclasses import replace
+
+    from difusa.domains.molecules.export import counts, save
+    from difusa.domains.molecules.readers import load
+
+    records = load(path)
+    rows, measured = [], []
+    for record in records:
+        m = record.molecule
+        tags = m.tags if m else {}
+        told = scores(m) if m and not record.reason else {}
+        reason = str(tags.get("REASON") or record.reason)
+        broken = bool(reason) or (m is not None and not m.smiles)
+        rows.append(
+            (counts(m) if m else {})
+            | told
+            | {"row": record.number, "status": status(broken, tags), "reason": reason, "tags": tags}
+        )
+        if m:
+            measured.append(replace(m, tags=tags | {k.upper(): v for k, v in told.items()}))
+    for suffix in (".extxyz", ".parquet"):
+        save(measured, path.with_suffix(suffix))
+    write_whole(path.with_name(ROWS), rows)
+    return [r.molecule for r in records]
+
+
+def status(broken: bool, tags: dict) -> str:
+    """valid, pieces (valid, but not one molecule) or broken."""
+    return "broken" if broken else "pieces" if tags.get("FRAGMENTS", 1) > 1 else "valid"
+
+
+def scores(molecule) -> dict[str, float]:
+    """QED, SA score, logP and weight of a valid molecule; nothing where RDKit cannot tell."""
+    from difusa.domains.molecules.distributions import SCALARS, descriptors
+
+    try:
+        found = descriptors(molecule)
+    except (ValueError, ZeroDivisionError):
+        return {}
+    return {name: round(float(found[name]), 3) for name in SCALARS}
