@@ -46,7 +46,7 @@ format: install
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: bench-heritage bench-samplers
+bench: bench-heritage bench-samplers bench-molecules
 
 # The peer that may not enter the environment: deepinv wants torchvision, and with it another build of torch.
 bench-peers-env: install

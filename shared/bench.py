@@ -58,8 +58,8 @@ class Bench:
         """The row of `method` on `task`: as stored if its key is the same, else scored and stored.
 
         score(chunk of items) gives one dict of figures an item, "seconds" among them. A figure is a number, an interval of
-        the item's own (an item can be a set of molecules) as a dict, or text that is kept as it is. Items are passed
-        `chunk` at a time.
+        the item's own (an item can be a set of molecules) as a dict, or text or a list, kept and not averaged. Items are
+        passed `chunk` at a time.
         model: sha256 of the weights. settings: whatever else changes the figures; part of the key. After `seconds` the row
         is stored with the items it has (at least one chunk), marked partial, and a later run goes on with the others.
         """
@@ -163,6 +163,8 @@ def kept(value):
     """A figure as the JSON keeps it: numbers to seven digits, those of an interval too."""
     if isinstance(value, dict):
         return {k: kept(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [kept(v) for v in value]
     if value is None or isinstance(value, str | int):
         return value
     return float(f"{float(value):.7g}")
@@ -203,6 +205,14 @@ def shown(figure: dict | None, digits: int = 2) -> str:
     if figure["low"] is None:
         return f"{figure['value']:.{digits}f}"
     return f"{figure['value']:.{digits}f} [{figure['low']:.{digits}f}, {figure['high']:.{digits}f}]"
+
+
+def percent(figure: dict | None) -> str:
+    """A share with its interval, in percent, as `shown`."""
+    if figure is None:
+        return shown(None)
+    ends = {k: figure[k] for k in ("value", "low", "high")}
+    return shown({k: None if v is None else round(100 * v, 6) + 0.0 for k, v in ends.items()})  # + 0.0: no -0
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

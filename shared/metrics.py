@@ -121,6 +121,8 @@ def averaged(parts: Sequence[Interval]) -> Interval:
     """
     if not parts:
         raise ValueError("no intervals: a mean needs at least one")
+    if len(parts) == 1:
+        return parts[0]
     value, low, high = (np.array([getattr(p, k) for p in parts], float) for k in ("value", "low", "high"))
     mean, k = float(value.mean()), len(parts)
     below, above = float(np.sqrt(((value - low) ** 2).sum()) / k), float(np.sqrt(((high - value) ** 2).sum()) / k)

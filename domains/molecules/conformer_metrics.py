@@ -87,11 +87,9 @@ def compare(
             raise ValueError(
                 f"{method} made {len(made[many[0]])} conformers of {many[0]}, {allowed[many[0]]} are allowed"
             )
-        some = [s for s in truth if made.get(s)]
-        tables, failures = _each(distances, some, [(truth[s], made[s]) for s in some], seconds, workers)
-        failures |= {s: "no conformer" for s in truth if not made.get(s)}
-        fewer = sum(len(made[s]) < allowed[s] for s in some)
-        report[method] = _figures([tables.get(s) for s in truth]) | {"failures": failures, "fewer": fewer}
+        each, failures = of_each(truth, made, seconds=seconds, workers=workers)
+        fewer = sum(0 < len(made.get(s, ())) < allowed[s] for s in truth)
+        report[method] = _means(list(each.values())) | {"failures": failures, "fewer": fewer}
     return report
 
 
@@ -100,17 +98,36 @@ def wanted(truth: dict[str, list[Molecule]], factor: int = 2) -> dict[str, int]:
     return {smiles: factor * len(found) for smiles, found in truth.items()}
 
 
-def _figures(tables: Sequence[np.ndarray | None]) -> dict[str, dict]:
-    """tables: RMSD [references, made] of each molecule, or None."""
+def of_each(
+    truth: dict[str, list[Molecule]], made: dict[str, list[Molecule]], *, seconds: float = SECONDS, workers: int = 1
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """SMILES -> the figures of one molecule (see `scores`), for each of `truth`; and SMILES -> reason for those that failed."""
+    some = [s for s in truth if made.get(s)]
+    tables, failures = _each(distances, some, [(truth[s], made[s]) for s in some], seconds, workers)
+    failures |= {s: "no conformer" for s in truth if not made.get(s)}
+    return {s: scores(tables.get(s)) for s in truth}, failures
+
+
+def scores(table: np.ndarray | None) -> dict[str, float]:
+    """Figures of one molecule out of its RMSD [references, made]; None: nothing is covered, and nothing to match."""
     found = {}
     for name, axis in (("recall", 1), ("precision", 0)):
-        nearest = [None if t is None else t.min(axis) for t in tables]
+        near = np.zeros(0) if table is None else table.min(axis)
         for threshold in THRESHOLDS:
-            found[f"coverage_{name}_{threshold}"] = _mean(
-                0.0 if near is None else float((near < threshold).mean()) for near in nearest
-            )
-        found[f"matching_{name}"] = _mean(float(near.mean()) for near in nearest if near is not None)
+            found[f"coverage_{name}_{threshold}"] = float((near < threshold).mean()) if len(near) else 0.0
+        found |= {f"matching_{name}": float(near.mean())} if len(near) else {}
     return found
+
+
+def _figures(tables: Sequence[np.ndarray | None]) -> dict[str, dict]:
+    """The means over molecules; tables: RMSD [references, made] of each, or None."""
+    return _means([scores(t) for t in tables])
+
+
+def _means(each: Sequence[dict[str, float]]) -> dict[str, dict]:
+    names = [f"{f}_{n}{t}" for n in ("recall", "precision") for f, t in
+             (*(("coverage", f"_{t}") for t in THRESHOLDS), ("matching", ""))]  # fmt: skip
+    return {name: _mean(one[name] for one in each if name in one) for name in names}
 
 
 def _mean(values: Iterable[float]) -> dict:

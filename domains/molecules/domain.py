@@ -3,6 +3,7 @@
 from functools import partial
 from importlib import import_module
 
+from difusa.shared.benchmark import Benchmark
 from difusa.shared.domain import Domain, Trainable
 
 HERE = "difusa.domains.molecules"
@@ -97,5 +98,11 @@ DOMAIN = Domain(
         "grow": late("grow", "grow"),
         "evaluate": late("metrics", "evaluate"),
         "calibrate": late("calibrating", "calibrate"),
+    },
+    benches={
+        "molecules": Benchmark(
+            late("bench", "measure"),
+            ("n", "model", "hydrogens", "steps", "batch", "seeds", "costly", "workers", "checkpoints"),
+        ),
     },
 )

@@ -17,6 +17,7 @@ Shares have Wilson intervals (over molecules where atoms are counted), medians t
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -63,13 +64,15 @@ def verdict(row: Row) -> Verdict:
 
 
 def measure(
-    rows: list[Row], packed: Packed, *, costly: int = 1000, seed: int = 0, workers: int = 1, seconds: float = SECONDS
-) -> dict:
+    rows: list[Row], packed: Packed, *, costly: int = 1000, seed: int = 0, workers: int = 1, seconds: float = SECONDS,
+    reference: int = REFERENCE,
+) -> dict:  # fmt: skip
     """The report of rows against a data set, as described above: {figure: {value, low, high, n, groups}, ...}.
 
-    costly: how many rows the costly judges see. workers: their processes. seconds: their limit a molecule. Beside the
-    figures: `failures`, one entry for each row and judge, with the reason; `posebusters_checks`; `distributions`;
-    `seconds_a_molecule` of the costly judges. A figure without a trial has n = 0 and no value.
+    costly: how many rows the costly judges see. workers: their processes. seconds: their limit a molecule.
+    reference: molecules of the held-out split that distributions are measured against. Beside the figures: `failures`, one
+    entry for each row and judge, with the reason; `posebusters_checks`; `distributions`; `seconds_a_molecule` of the costly
+    judges. A figure without a trial has n = 0 and no value.
     """
     if not rows:
         raise ValueError("no molecules to judge")
@@ -85,15 +88,14 @@ def measure(
         "rows": len(rows),
         **{name: _plain(figure) for name, figure in figures.items()},
         **rest,
-        "distributions": compare(rows, verdicts, packed),
+        "distributions": compare(rows, verdicts, packed, reference),
         "failures": failures + failed,
     }
 
 
 def graph_figures(rows: list[Row], verdicts: list[Verdict], packed: Packed) -> dict[str, Interval]:
     """All figures that need neither judges nor a reference set."""
-    patterns = stability.training_patterns(packed)
-    known = set(packed.smiles[packed.rows("train")].tolist())
+    patterns, known = _known(packed)
     own = [(r, v) for r, v in zip(rows, verdicts) if r.bonded] if any(r.bonded and r.molecule for r in rows) else []
     valid = [v for _, v in own if v.smiles]
     unique = {v.smiles for v in valid}
@@ -161,16 +163,25 @@ def _each(judge, rows: list[Row], chosen: list[int], workers: int, seconds: floa
     return [found[k] for k in sorted(found)], failed, spent / len(chosen) if chosen else None
 
 
-def compare(rows: list[Row], verdicts: list[Verdict], packed: Packed) -> dict[str, dict]:
-    """Distances of the valid molecules from the held-out split (REFERENCE of them), each with its floor."""
+@lru_cache(maxsize=4)
+def _known(packed: Packed) -> tuple[stability.Patterns, frozenset[str]]:
+    """What the training split knows: patterns of valence, and molecules."""
+    return stability.training_patterns(packed), frozenset(packed.smiles[packed.rows("train")].tolist())
+
+
+@lru_cache(maxsize=8)
+def _usual(packed: Packed, split: str, count: int) -> dict[str, object]:
+    return distributions.profile(_draw(packed, split, count))
+
+
+def compare(rows: list[Row], verdicts: list[Verdict], packed: Packed, count: int = REFERENCE) -> dict[str, dict]:
+    """Distances of the valid molecules from the held-out split (`count` of them), each with its floor."""
     chosen = [r.molecule for r, v in zip(rows, verdicts) if v.smiles]
     if not chosen:
         return {}
-    reference = distributions.profile(_draw(packed, "test", REFERENCE))
+    reference = _usual(packed, "test", count)
     found = distributions.distances(distributions.profile(chosen), reference)
-    floor = distributions.distances(
-        distributions.profile(_draw(packed, "calibrate", min(len(chosen), REFERENCE))), reference
-    )
+    floor = distributions.distances(_usual(packed, "calibrate", min(len(chosen), count)), reference)
     keys = ("wasserstein", "jensen_shannon")
     return {name: row | {"floor": {k: floor[name].get(k) for k in keys}} for name, row in found.items()}
 
