@@ -147,6 +147,20 @@ def test_it_learns_the_mean_and_the_doubt():
     assert told[doubtful == 1].mean() > 3 * told[doubtful == 0].mean()  # ten times, in truth
 
 
+def test_some_held_out_molecules_are_drawn_evenly(molecules):
+    from difusa.domains.molecules.packed import pack
+    from difusa.domains.molecules.predicting import heldout
+
+    many = molecules[:6] * 50
+    values = np.stack([np.arange(300.0), np.zeros(300)], 1)
+    packed = pack(many, range(300), np.where(np.arange(300) % 3, 2, 0), values, ("place", "other"))
+    bare, truth = heldout(packed, "test", ("place",), (6, 7, 8, 9, 1), 60)
+    assert len(bare) == 60 and (truth % 3 != 0).all() and len(set(truth[:, 0])) == 60
+    assert abs(truth.mean() - 150) < 4 * 300 / np.sqrt(12 * 60)  # the first 60 have a mean of 45
+    for one, (place,) in zip(bare, truth, strict=True):
+        assert len(one) == int((many[int(place)].numbers != 1).sum())
+
+
 def test_the_baseline_is_least_squares():
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 8, (500, 3))
