@@ -30,8 +30,11 @@ def command(port: int, browser: bool) -> list[str]:
     return [sys.executable, "-P", "-m", "streamlit", "run", str(MAIN_PAGE), *flags]
 
 
-def app(*, port: int = 8501, browser: bool = True, model: str = "restorer") -> None:
-    """Open the pages in a browser: upload a picture, brush a mask, restore, compare, download.
+def app(
+    *, port: int = 8501, browser: bool = True, model: str = "restorer", molecules: str | None = None,
+    hydrogens: str | None = None,
+) -> None:  # fmt: skip
+    """Open the pages in a browser: restore pictures; draw molecules, look at them from all sides, download.
 
     They answer on 127.0.0.1 only and ask nothing of the internet. Ctrl-C ends them; jobs under way go on.
 
@@ -39,6 +42,8 @@ def app(*, port: int = 8501, browser: bool = True, model: str = "restorer") -> N
         port: where they answer.
         browser: False does not open a browser, only prints the address.
         model: restorer of the heritage page, a shipped one or a folder that `difusa train` wrote.
+        molecules: a model of your own for the molecules page, a folder that `difusa train` wrote.
+        hydrogens: the model that places the hydrogens of those molecules; by default the one that belongs to it.
 
     Raises ModuleNotFoundError if Streamlit is missing.
     """
@@ -46,7 +51,9 @@ def app(*, port: int = 8501, browser: bool = True, model: str = "restorer") -> N
 
     if find_spec("streamlit") is None:
         raise ModuleNotFoundError("the pages need Streamlit", name="streamlit")
-    model = str(Path(model).resolve()) if Path(model).is_dir() else model  # jobs run in folders of their own
+    named = {"DIFUSA_MODEL": model, "DIFUSA_MOLECULES": molecules, "DIFUSA_HYDROGENS": hydrogens}
+    # Jobs run in folders of their own, so a folder's whole path is kept.
+    named = {k: str(Path(v).resolve()) if Path(v).is_dir() else v for k, v in named.items() if v}
     line = command(port, browser)
     sys.stdout.flush()
-    os.execve(line[0], line, os.environ | {"PYTHONSAFEPATH": "1", "DIFUSA_MODEL": model})
+    os.execve(line[0], line, os.environ | {"PYTHONSAFEPATH": "1"} | named)

@@ -1,0 +1,116 @@
+"""The molecule models that the page can offer, and what each of them can be asked for."""
+
+import os
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model that draws skeletons. name: a shipped one or a folder; title: as the visitor reads it; meta: model.json."""
+
+    name: str
+    title: str
+    meta: dict
+    folder: object
+
+
+def choices() -> list[Choice]:
+    """The one that `difusa app --molecules` named, then the shipped ones; those that only hear properties are left out."""
+    from difusa.domains import models
+    from difusa.domains.molecules.aims import SISTER
+
+    own = os.environ.get("DIFUSA_MOLECULES")
+    found = [models.find(own, domain="molecules")] if own else []
+    names = [own] * len(found)
+    for model in models.shipped():
+        if model.meta["domain"] == "molecules" and model.meta["trains"] == "skeleton" and SISTER not in model.name:
+            found.append(model)
+            names.append(model.folder.name)
+    return [Choice(name, m.name, m.meta, m.folder) for name, m in zip(names, found, strict=True)]
+
+
+def hydrogens() -> str | None:
+    """The model of hydrogens that `difusa app --hydrogens` named."""
+    return os.environ.get("DIFUSA_HYDROGENS") or None
+
+
+def lacking(choice: Choice) -> str:
+    """Why the model cannot draw whole molecules, with the way out; empty if it can."""
+    from difusa.domains.molecules.verbs import pair
+
+    try:
+        pair(choice.name, hydrogens())
+    except (ValueError, OSError) as error:
+        return plain(error)
+    return ""
+
+
+def elements(choice: Choice) -> list[str]:
+    """Symbols of the elements that the model draws, hydrogen last."""
+    from difusa.domains.molecules.chemistry import SYMBOLS
+    from difusa.domains.molecules.sizes import read
+
+    return [SYMBOLS[n] for n in read(choice.folder).elements]
+
+
+def properties(choice: Choice) -> dict[str, tuple[float, float, str]]:
+    """Property -> lowest and highest value in the training data, and its unit; empty where the model hears none."""
+    from difusa.domains.models import find
+    from difusa.domains.molecules import wishes
+    from difusa.domains.molecules.aims import hearing
+
+    try:
+        known = wishes.read(find(hearing(choice.name), domain="molecules").folder)
+    except (ValueError, OSError):
+        return {}
+    rows = zip(known.names, known.low.tolist(), known.high.tolist(), strict=True)
+    return {name: (low, high, wishes.UNITS.get(name, "")) for name, low, high in rows}
+
+
+def refusal(choice: Choice, formula: str | None, atoms: int | None, chosen: str | None, scaffold=None) -> str:
+    """Why no molecule can be as asked, with the way out; empty if it can. scaffold: (file name, content)."""
+    import tempfile
+    from pathlib import Path
+
+    from difusa.domains.molecules.asked import ask
+    from difusa.domains.molecules.sizes import read
+
+    try:
+        asked = ask(read(choice.folder), formula, atoms, chosen)
+        if scaffold:
+            from difusa.domains.molecules.grow import scaffolded
+
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / scaffold[0]
+                path.write_bytes(scaffold[1])
+                try:
+                    scaffolded(path, asked)
+                except (ValueError, OSError) as error:
+                    raise ValueError(str(error).replace(f"{folder}/", "")) from error
+    except ValueError as error:
+        return plain(error)
+    return ""
+
+
+def readable(choice: Choice, lines: list[str]) -> tuple[list[str], list[tuple[int, str]]]:
+    """The SMILES that the model can place, and of the others (line from 1, reason)."""
+    from difusa.domains.molecules.graphs import graph_of
+    from difusa.domains.molecules.readers import read_smiles
+    from difusa.domains.molecules.verbs import pair
+
+    good, refused = [], []
+    sizes = pair(choice.name, hydrogens())[2:]
+    for number, line in enumerate(lines, start=1):
+        try:
+            read_smiles(line)  # before graph_of, for which some words are names of files
+            graph_of(line, *sizes)
+            good.append(line)
+        except ValueError as why:
+            refused.append((number, " ".join(plain(why).split())))
+    return good, refused
+
+
+def plain(error: Exception) -> str:
+    """A verb's message without the dashes of the command line."""
+    return re.sub(r"--(?=[a-z])", "", str(error))
