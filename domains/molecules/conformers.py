@@ -18,7 +18,7 @@ def conformers(
     count: int = 20,
     steps: int = 50,
     seed: int = 0,
-    sampler: str = "ddpm",
+    sampler: str = "dpmpp_2m",
     temperature: float = 1.0,
     report: Path | None = None,
     model: str = "drugs",

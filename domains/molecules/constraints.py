@@ -18,7 +18,6 @@ from difusa.shared.spaces import State
 
 FLOOR = 1e-12  # least probability of what is allowed: a sure network can still be overruled
 STEEPEST = 60.0  # |lambda| at most; e^60 overrules FLOOR twice
-UNFILLED = -1e4  # log-probability of a valence left open: worse than any that the network gives
 
 
 @dataclass(frozen=True)
@@ -123,16 +122,6 @@ def settled_elements(x: State, allowed: Tensor, counts: Tensor | None) -> np.nda
     if counts is not None:
         return assign_counts(log_p, counts.cpu().numpy().astype(int))
     return np.where(allowed.cpu().numpy() > 0, log_p, -np.inf).argmax(-1)
-
-
-def settled_hydrogens(x: State, fits: np.ndarray, total: int | None) -> np.ndarray:
-    """Number of hydrogens [N] of a finished state without batch axis: the likeliest among those that fill a valence.
-
-    fits [N, HYDROGENS] bool, as chemistry.filling tells. Where no number fills one (too many bonds), the likeliest. With a
-    total it is always met, by leaving as few valences unfilled as can be.
-    """
-    log_p = likelihoods(x, "hydrogens") + np.where(fits | ~fits.any(-1, keepdims=True), 0.0, UNFILLED)
-    return log_p.argmax(-1) if total is None else assign_sum(log_p, total)
 
 
 def likelihoods(x: State, name: str) -> np.ndarray:

@@ -23,7 +23,7 @@ def grow(
     valid_only: bool = False,
     steps: int = 50,
     seed: int = 0,
-    sampler: str = "ddpm",
+    sampler: str = "dpmpp_2m",
     temperature: float = 1.0,
     report: Path | None = None,
     model: str = "qm9",

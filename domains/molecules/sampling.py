@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from difusa.domains.molecules.chemistry import CHARGES, filling
-from difusa.domains.molecules.constraints import Constrained, settled_elements, settled_hydrogens
+from difusa.domains.molecules.chemistry import CHARGES
+from difusa.domains.molecules.constraints import Constrained, likelihoods, settled_elements
 from difusa.domains.molecules.molecule import Skeleton, assemble
 from difusa.domains.molecules.network import CATEGORIES, ONEHOT, pairs_of
-from difusa.domains.molecules.stability import bond_counts
+from difusa.domains.molecules.valences import filled
 from difusa.shared.guidance import Guided
 from difusa.shared.samplers import SAMPLERS, Tempered, last, schedule, start
 from difusa.shared.seeds import stream, streams
@@ -33,7 +33,7 @@ class Plan:
     """
 
     steps: int = 50
-    sampler: str = "ddpm"
+    sampler: str = "dpmpp_2m"
     seed: int = 0
     guidance: float = 1.0
     temperature: float = 1.0
@@ -175,10 +175,7 @@ def decoded(
     bonded = bonds > 0
     rows = np.stack([i[bonded], j[bonded], bonds[bonded]], axis=1).astype(np.int32).reshape(-1, 3)
     numbers, charges = np.array(elements, np.uint8)[classes], np.array(CHARGES, np.int8)[charges]
-    fits = filling(numbers, charges, *bond_counts(len(numbers), rows).T, x["hydrogens"].shape[-1] - 1)
-    first = len(held)
-    new = settled_hydrogens({"hydrogens": x["hydrogens"][first:]}, fits[first:], total)
-    carried = np.concatenate([np.asarray(held, int), new]).astype(np.uint8)
+    carried = filled(numbers, charges, rows, likelihoods(x, "hydrogens"), total, held).astype(np.uint8)
     return Skeleton(numbers, x["coords"].double().numpy() * scale, charges, carried, rows)
 
 

@@ -27,7 +27,7 @@ def generate(
     valid_only: bool = False,
     steps: int = 50,
     seed: int = 0,
-    sampler: str = "ddpm",
+    sampler: str = "dpmpp_2m",
     guidance: float = 1.0,
     temperature: float = 1.0,
     report: Path | None = None,
