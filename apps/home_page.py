@@ -38,8 +38,17 @@ def draw() -> None:
         with column.container(border=True, height="stretch"):
             st.subheader(head)
             st.write(text)
-    if st.button(_("Restore a picture"), icon=":material/brush:", type="primary", key="begin"):
-        st.switch_page("heritage_page.py")
+    with st.container(horizontal=True):
+        if st.button(_("Restore a picture"), icon=":material/brush:", type="primary", key="begin"):
+            st.switch_page("heritage_page.py")
+        if st.button(_("Draw molecules"), icon=":material/science:", key="molecules"):
+            st.switch_page("molecules_page.py")
+    st.markdown(
+        _(
+            "Draw new molecules in three dimensions under a formula, elements or a scaffold that every one obeys, and "
+            "see which are broken and why."
+        )
+    )
     st.caption(
         _("A digital restoration is a proposal. It does not replace the examination of the object by a conservator.")
     )

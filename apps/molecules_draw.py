@@ -16,17 +16,21 @@ def depict(record: str) -> str:
     from rdkit.Chem import rdDepictor
     from rdkit.Chem.Draw import rdMolDraw2D
 
+    from difusa.domains.molecules.molecule import to_rdkit
+    from difusa.domains.molecules.readers import read_sdf
+
+    try:
+        mol = to_rdkit(read_sdf(record), sanitize=False)  # as the verb judged it, nothing repaired
+    except ValueError:
+        return ""
     with rdBase.BlockLogs():
-        mol = Chem.MolFromMolBlock(record, sanitize=False, removeHs=False)
-        if mol is None:
-            return ""
         mol.UpdatePropertyCache(strict=False)
         wrong = _problems(mol)
-        if not wrong:
-            Chem.SanitizeMol(mol)
+        if wrong is None:
+            Chem.SanitizeMol(mol, Chem.SANITIZE_ALL ^ Chem.SANITIZE_CLEANUP)
             Chem.AssignStereochemistryFrom3D(mol)
         for atom in mol.GetAtoms():
-            atom.SetBoolProp("wrong", atom.GetIdx() in wrong)
+            atom.SetBoolProp("wrong", atom.GetIdx() in (wrong or ()))
         mol = Chem.RemoveHs(mol, sanitize=False)
         mol.UpdatePropertyCache(strict=False)
         Chem.FastFindRings(mol)
@@ -38,7 +42,7 @@ def depict(record: str) -> str:
         pen.drawOptions().fixedBondLength = 26
         pen.drawOptions().prepareMolsBeforeDrawing = False
         marked = [a.GetIdx() for a in mol.GetAtoms() if a.GetBoolProp("wrong")]
-        if not wrong:
+        if wrong is None:
             mol = rdMolDraw2D.PrepareMolForDrawing(mol, kekulize=True, addChiralHs=False, forceCoords=False)
         pen.DrawMolecule(
             mol, highlightAtoms=marked, highlightAtomColors=dict.fromkeys(marked, WRONG), highlightBonds=[]
@@ -47,15 +51,18 @@ def depict(record: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(pen.GetDrawingText().encode()).decode()
 
 
-def _problems(mol) -> set[int]:
-    """The atoms that RDKit complains of."""
+def _problems(mol) -> set[int] | None:
+    """The atoms that RDKit complains of, none if it names none; None if the molecule can be sanitised."""
     from rdkit import Chem
 
+    steps = Chem.SANITIZE_ALL ^ Chem.SANITIZE_CLEANUP
     found = set()
-    for problem in Chem.DetectChemistryProblems(mol, Chem.SANITIZE_ALL ^ Chem.SANITIZE_CLEANUP):
+    for problem in Chem.DetectChemistryProblems(mol, steps):
         several = hasattr(problem, "GetAtomIndices")
         found |= set(problem.GetAtomIndices()) if several else {problem.GetAtomIdx()}
-    return found
+    if found:
+        return found
+    return set() if Chem.SanitizeMol(Chem.Mol(mol), steps, catchErrors=True) else None
 
 
 def laid_over(records: Sequence[str]) -> list[str]:

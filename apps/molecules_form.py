@@ -7,12 +7,13 @@ from difusa.apps.heritage_mask import plain_name
 
 MOST = 2000  # molecules of one job
 FORM = "mol_"  # the keys of this form's widgets begin so; a job keeps their values
+LOOK = "look_"  # those of the widgets by which finished molecules are looked at
 
 
-def kept(key: str, default) -> str:
+def kept(key: str, default, prefix: str = FORM) -> str:
     """The widget's key, with its first value in the session; a value that a job brought back stays."""
-    st.session_state.setdefault(FORM + key, default)
-    return FORM + key
+    st.session_state.setdefault(prefix + key, default)
+    return prefix + key
 
 
 def values() -> dict:
@@ -32,9 +33,8 @@ def pick_model(choices: list[models.Choice], _, wish: str = "") -> models.Choice
     return choices[names.index(name)]
 
 
-def new(choices: list[models.Choice], _) -> tuple[dict, dict[str, bytes], str]:
-    """New molecules: the arguments of `generate`, the files of the job, and what stands in the way."""
-    left, right = st.columns(2, gap="large")
+def new(choices: list[models.Choice], left, right, _) -> tuple[dict, dict[str, bytes], str]:
+    """New molecules, in two columns: the arguments of `generate`, the files of the job, and what stands in the way."""
     with right:
         st.subheader(_("How many, and how"))
         choice = pick_model(choices, _)
@@ -137,9 +137,8 @@ def property_names(_) -> dict[str, str]:
     }  # fmt: skip
 
 
-def conformers(choices: list[models.Choice], _) -> tuple[dict, dict[str, bytes], str]:
-    """Conformers: the arguments of the verb, no files, and what stands in the way."""
-    left, right = st.columns(2, gap="large")
+def conformers(choices: list[models.Choice], left, right, _) -> tuple[dict, dict[str, bytes], str]:
+    """Conformers, in two columns: the arguments of the verb, no files, and what stands in the way."""
     with left:
         text = st.text_area(
             _("SMILES, one a line"), key=kept("smiles", ""), height=160, placeholder="CC(=O)Nc1ccc(O)cc1\nOC1CCCCC1"
@@ -162,5 +161,5 @@ def conformers(choices: list[models.Choice], _) -> tuple[dict, dict[str, bytes],
         if not request["smiles"]:
             wrong = said
         elif said:
-            st.warning(said)
+            left.warning(said)
     return request, {}, wrong

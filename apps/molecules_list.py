@@ -7,7 +7,7 @@ import streamlit as st
 from difusa.apps import gallery, jobs, molecules_draw, molecules_rows
 from difusa.apps import molecules_words as words
 from difusa.apps.i18n import number, session_language
-from difusa.apps.molecules_form import kept
+from difusa.apps.molecules_form import LOOK, kept
 
 PAGE = 12  # pictures at a time
 CHOSEN = "chosen_molecule"  # its row, in the session
@@ -19,7 +19,7 @@ def choose(job: jobs.Job, rows: list[dict], _) -> list[dict]:
     ways = {"grid": _("Pictures"), "table": _("Table")}
     usual = "table" if job.request["verb"] == "molecules conformers" else "grid"  # whose flat pictures are all alike
     way = st.segmented_control(
-        _("As"), list(ways), format_func=ways.get, key=kept(f"as_{usual}", usual), label_visibility="collapsed"
+        _("As"), list(ways), format_func=ways.get, key=kept(f"as_{usual}", usual, LOOK), label_visibility="collapsed"
     )
     if way == "table":
         table(job, found, _)
@@ -32,37 +32,40 @@ def narrowed(rows: list[dict], _) -> list[dict]:
     """Status, order and ranges of the figures."""
     names = molecules_rows.figures(rows)
     counts = {s: sum(r["status"] == s for r in rows) for s in words.MARKS}
-    labels = {"all": f"{_('all')} ({len(rows)})"}
-    labels |= {s: f"{w} ({counts[s]})" for s, w in words.statuses(_).items() if counts[s]}
-    if st.session_state.get("mol_status") not in labels:
-        st.session_state["mol_status"] = "all"
-    if st.session_state.get("mol_order") not in ("row", *names):
-        st.session_state["mol_order"] = "row"
-    status = st.pills(_("Show"), list(labels), format_func=labels.get, key="mol_status") or "all"
+    several = {"valid": _("Valid"), "pieces": _("In pieces"), "broken": _("Broken")}
+    labels = {"all": f"{_('All')} ({len(rows)})"}
+    labels |= {s: f"{w} ({counts[s]})" for s, w in several.items() if counts[s]}
+    if st.session_state.get("look_status") not in labels:
+        st.session_state["look_status"] = "all"
+    if st.session_state.get("look_order") not in ("row", *names):
+        st.session_state["look_order"] = "row"
+    status = st.pills(_("Show"), list(labels), format_func=labels.get, key="look_status") or "all"
     first, second, third = st.columns([3, 2, 2], vertical_alignment="bottom")
-    order = first.selectbox(_("Sort by"), ["row", *names], format_func=lambda n: words.named(n, _), key="mol_order")
-    falling = second.toggle(_("Largest first"), key=kept("falling", False))
+    order = first.selectbox(_("Sort by"), ["row", *names], format_func=lambda n: words.named(n, _), key="look_order")
+    falling = second.toggle(_("Largest first"), key=kept("falling", False, LOOK))
     with third.popover(_("Filter"), icon=":material/filter_alt:", width="stretch"):
-        once = st.toggle(_("Each molecule once"), key=kept("once", False))
-        st.session_state["mol_filters"] = [n for n in st.session_state.get("mol_filters", []) if n in names]
+        once = st.toggle(_("Each molecule once"), key=kept("once", False, LOOK))
+        st.session_state["look_filters"] = [n for n in st.session_state.get("look_filters", []) if n in names]
         ranges = {}
         label = _("By these figures")
-        for name in st.multiselect(label, names, format_func=lambda n: words.named(n, _), key="mol_filters"):
+        for name in st.multiselect(label, names, format_func=lambda n: words.named(n, _), key="look_filters"):
             values = [v for r in rows if (v := molecules_rows.value(r, name)) is not None]
             low, high = math.floor(100 * min(values)) / 100, math.ceil(100 * max(values)) / 100
             if low < high:
-                ranges[name] = st.slider(words.named(name, _), low, high, (low, high), key=f"filter_{name}")
+                ranges[name] = st.slider(
+                    words.named(name, _), low, high, (low, high), key=f"filter_{name}_{low}_{high}"
+                )
     return molecules_rows.shown(rows, status, ranges, once, order, falling)
 
 
 def grid(job: jobs.Job, rows: list[dict], _) -> None:
     """Flat pictures, some at a time; a click chooses one."""
     pages = max(1, -(-len(rows) // PAGE))
-    if st.session_state.get("mol_page", 1) > pages:
-        st.session_state["mol_page"] = 1
-    page = st.session_state.get("mol_page", 1)
+    if st.session_state.get("look_page", 1) > pages:
+        st.session_state["look_page"] = 1
+    page = st.session_state.get("look_page", 1)
     part, statuses = rows[(page - 1) * PAGE : page * PAGE], words.statuses(_)
-    order = st.session_state.get("mol_order", "row")
+    order = st.session_state.get("look_order", "row")
     cards = []
     for row in part:
         note = words.reason(row, _) or row["tags"].get("SMILES") or ""
@@ -79,13 +82,19 @@ def grid(job: jobs.Job, rows: list[dict], _) -> None:
         chosen = rows[0]["row"]
     gallery.gallery(cards, chosen, lambda id: st.session_state.update({CHOSEN: id}), key=f"gallery-{job.id}")
     if pages > 1:
-        st.pagination(pages, key="mol_page")
+        st.pagination(pages, key="look_page")
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def depicted(folder: str, row: int) -> str:
     """The flat picture of a row of a finished job."""
-    return molecules_draw.depict(molecules_rows.records(jobs.Path(folder))[row - 1])
+    return molecules_draw.depict(records(folder)[row - 1])
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def records(folder: str) -> list[str]:
+    """The SDF records of a finished job."""
+    return molecules_rows.records(jobs.Path(folder))
 
 
 def table(job: jobs.Job, rows: list[dict], _) -> None:
@@ -96,14 +105,15 @@ def table(job: jobs.Job, rows: list[dict], _) -> None:
     data = [
         {"row": r["row"], "status": statuses[r["status"]], "formula": r.get("formula", "")}
         | {n: molecules_rows.value(r, n) for n in names}
-        | {"smiles": r["tags"].get("SMILES", ""), "reason": words.reason(r, _)}
+        | {"smiles": r["tags"].get("SMILES", ""), "stereo": r["tags"].get("STEREO"), "reason": words.reason(r, _)}
         for r in rows
     ]
     heads = {"row": "#", "status": _("Status"), "formula": _("Formula"), "smiles": "SMILES", "reason": _("Reason")}
-    columns = {k: st.column_config.Column(v) for k, v in heads.items()}
+    heads["stereo"] = "STEREO" if any(r["tags"].get("STEREO") for r in rows) else None  # None hides the column
+    columns = {k: v and st.column_config.Column(v) for k, v in heads.items()}
     columns |= {n: st.column_config.NumberColumn(words.named(n, _), help=words.help_of(n, _)) for n in names}
     event = st.dataframe(
-        pandas.DataFrame(data), column_config=columns, hide_index=True, height=480, on_select="rerun",
+        pandas.DataFrame(data), column_config=columns, hide_index=True, height=480, placeholder="", on_select="rerun",
         selection_mode="single-row", key=f"table-{job.id}",
     )  # fmt: skip
     if event.selection.rows and event.selection.rows[0] < len(rows):

@@ -36,18 +36,17 @@ def ask(_) -> None:
         _("What to draw"), list(ways), format_func=ways.get, key=molecules_form.kept("way", "new"),
         label_visibility="collapsed",
     )  # fmt: skip
-    if way == "conformers":
-        request, files, wrong = molecules_form.conformers(choices, _)
-        verb = "molecules conformers"
-    else:
-        request, files, wrong = molecules_form.new(choices, _)
-        verb = "molecules generate"
-    if wrong:
-        st.warning(wrong)
-    if st.button(_("Generate"), type="primary", disabled=bool(wrong), icon=":material/science:"):
-        about = {"form": molecules_form.values()}
-        st.query_params["job"] = jobs.start(verb, request | {"report": "report.json"}, files, about)
-        st.rerun()
+    left, right = st.columns(2, gap="large")
+    verb = "molecules conformers" if way == "conformers" else "molecules generate"
+    form = molecules_form.conformers if way == "conformers" else molecules_form.new
+    request, files, wrong = form(choices, left, right, _)
+    with right:
+        if wrong:
+            st.warning(wrong)
+        if st.button(_("Generate"), type="primary", width="stretch", disabled=bool(wrong), icon=":material/science:"):
+            about = {"form": molecules_form.values()}
+            st.query_params["job"] = jobs.start(verb, request | {"report": "report.json"}, files, about)
+            st.rerun()
 
 
 def no_model(_) -> None:

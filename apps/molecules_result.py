@@ -1,4 +1,4 @@
-"""The molecules page of a job: how the first one forms, then all of them as a grid or table, one in 3D, and the files."""
+"""The molecules page of a job: how one forms, then all of them as a grid or table, one in 3D, and the files."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def back(job: jobs.Job) -> None:
 
 
 def live(job: jobs.Job, _) -> None:
-    """The newest estimate of the first molecule, while the others are drawn beside it."""
+    """The newest estimate of one molecule, while the others are drawn beside it."""
     if not (job.folder / "frames.json").exists():
         return
     frames = jobs.read_json(job.folder / "frames.json")["frames"]
@@ -40,7 +40,7 @@ def live(job: jobs.Job, _) -> None:
         viewer3d.view(frames[-1:], "sdf", _, key=f"live-{job.id}", name=f"live {job.id}", height=420)
     with right:
         st.subheader(_("A molecule forms"))
-        st.write(_("What the network takes the first molecule for, after {n} evaluations.").format(n=len(frames)))
+        st.write(_("What the network takes one of the molecules for, after {n} evaluations.").format(n=len(frames)))
         st.caption(_("Hydrogens are placed at the end. All others are drawn at the same time."))
 
 
@@ -60,12 +60,6 @@ def outcome(job: jobs.Job, _) -> None:
 @st.cache_data(max_entries=4, show_spinner=False)
 def _rows(folder: str) -> list[dict]:
     return molecules_rows.read(Path(folder))
-
-
-@st.cache_data(max_entries=4, show_spinner=False)
-def records(folder: str) -> list[str]:
-    """The SDF records of a finished job."""
-    return molecules_rows.records(Path(folder))
 
 
 def summary(job: jobs.Job, rows: list[dict], _) -> None:
@@ -90,29 +84,28 @@ def summary(job: jobs.Job, rows: list[dict], _) -> None:
     def share(n: int, of: int) -> str:
         return f"{number(100 * n / of, 0, language)}\N{NO-BREAK SPACE}%" if of else "-"
 
-    figures = [(_("Molecules drawn"), str(len(rows))), (_("Valid and in one piece"), share(whole, len(rows)))]
+    figures = [(_("Molecules drawn"), str(len(rows)))]
     if job.request["verb"] == VERBS[0]:
-        figures += [
-            (_("Valid"), share(len(sound), len(rows))),
-            (_("Different among the valid"), share(unlike, len(sound))),
-        ]
+        figures += [(_("Valid"), share(len(sound), len(rows))), (_("Valid and in one piece"), share(whole, len(rows)))]
+        figures += [(_("Different among the valid"), share(unlike, len(sound)))]
     else:
         stereo = sum(r["tags"].get("STEREO") == "wrong" for r in rows)
+        figures += [(_("Valid"), share(whole, len(rows)))]
         figures += [(_("Different molecules"), str(unlike)), (_("Wrong stereo"), str(stereo))]
     for column, (label, value) in zip(st.columns(4), figures):
         column.metric(label, value, border=True)
 
 
 def view(job: jobs.Job, row: dict | None, _) -> None:
-    """One molecule in 3D with what is known of it; or how the first one formed; or all conformers in turn."""
+    """One molecule in 3D with what is known of it; or how one formed; or all conformers in turn."""
     sights = {"one": _("The chosen molecule")}
     film = jobs.read_json(job.folder / "frames.json") if (job.folder / "frames.json").exists() else None
     if film:
-        sights["film"] = _("How the first one formed")
+        sights["film"] = _("How one formed")
     if job.request["verb"] == VERBS[1]:
         sights["all"] = _("All its conformers")
     sight = st.segmented_control(
-        _("View"), list(sights), format_func=sights.get, key=molecules_form.kept("sight", "one"),
+        _("View"), list(sights), format_func=sights.get, key=molecules_form.kept("sight", "one", molecules_form.LOOK),
         label_visibility="collapsed",
     )  # fmt: skip
     if sight == "film" and film:
@@ -128,10 +121,10 @@ def view(job: jobs.Job, row: dict | None, _) -> None:
         st.info(_("No molecule passes these filters."))
     elif sight == "all":
         same = [r["row"] for r in _rows(str(job.folder)) if r["tags"].get("ROW") == row["tags"].get("ROW")]
-        models = molecules_draw.laid_over([records(str(job.folder))[k - 1] for k in same])
+        models = molecules_draw.laid_over([molecules_list.records(str(job.folder))[k - 1] for k in same])
         viewer3d.view(models, "sdf", _, key=f"all-{job.id}", name=f"all {row['tags'].get('ROW')}", play=True)
     else:
-        record = records(str(job.folder))[row["row"] - 1]
+        record = molecules_list.records(str(job.folder))[row["row"] - 1]
         viewer3d.view([record], "sdf", _, key=f"one-{job.id}", name=f"molecule {row['row']}")
         details(row, _)
 
@@ -160,7 +153,7 @@ def downloads(job: jobs.Job, rows: list[dict], _) -> None:
     """What the filters leave, in the three formats."""
     st.caption(_("Files hold the {n} molecules that the filters leave, in this order.").format(n=len(rows)))
     names = {".sdf": "SDF", ".extxyz": "extxyz", ".parquet": _("Table (Parquet)")}
-    for column, (suffix, kind) in zip(st.columns(4), molecules_rows.FORMATS.items()):
+    for column, (suffix, kind) in zip(st.columns(3), molecules_rows.FORMATS.items()):
         column.download_button(
             names[suffix], lambda s=suffix: molecules_rows.part(job.folder, rows, s), f"difusa-molecules{suffix}", kind,
             width="stretch", icon=":material/download:", on_click="ignore", disabled=not rows,

@@ -43,6 +43,8 @@ def reason(row: dict, _: Callable[[str], str]) -> str:
         return _("Atom {n} ({element}) has valence {valence}: too many bonds").format(
             n=found[1], element=found[2], valence=found[3]
         )
+    if found := re.search(r"non-ring atom (\d+) marked aromatic", text):
+        return _("Atom {n} is aromatic outside a ring").format(n=found[1])
     if "kekulize" in text.lower():
         return _("An aromatic ring has no alternating bonds")
     if "not finite" in text:

@@ -1,7 +1,9 @@
 """A small restorer with random weights, a small picture, and a folder for jobs: what the pages are tried with."""
 
+import importlib.util
 import io
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,15 @@ from difusa.apps import jobs
 from difusa.shared.seeds import stream
 
 pytest.importorskip("streamlit", reason="the pages need the [apps] extra")
+
+
+# The small random molecule models, made where the tests of molecules are.
+_beside = importlib.util.spec_from_file_location(
+    "of_molecules", Path(__file__).parents[1] / "molecules" / "conftest.py"
+)
+_of_molecules = importlib.util.module_from_spec(_beside)
+_beside.loader.exec_module(_of_molecules)
+small_models, molecules = _of_molecules.small_models, _of_molecules.molecules
 
 
 @pytest.fixture(scope="session")
