@@ -22,6 +22,7 @@ VERBS = {
     "models": Verb("list the models at hand", "difusa.domains.models:models"),
     "bench": Verb("measure, and write docs/results/NAME.json and NAME.md", "difusa.apps.bench:bench"),
     "train": Verb("train a model from a recipe, resume it, or fine-tune one", "difusa.apps.train:train"),
+    "pack": Verb("store a model in 8 or 4 bits a weight", "difusa.domains.models:pack"),
     "compare": Verb("two checkpoints on the same held-out examples", "difusa.apps.compare:compare"),
     "data prepare": Verb("make a folder of pictures ready to train on", "difusa.shared.training.prepare:prepare"),
     "heritage restore": Verb("restore pictures, and map what was invented", "difusa.domains.heritage.task:restore"),

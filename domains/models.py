@@ -4,10 +4,11 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shutil import copyfile
 
 from difusa.domains import NAMES, domain
 from difusa.shared.checkpoint import load_tensors, save_tensors
-from difusa.shared.files import sha256, write_arrays, write_json
+from difusa.shared.files import sha256, write_arrays, write_atomic, write_json
 from difusa.shared.precision import quick
 
 
@@ -61,15 +62,38 @@ def shipped() -> list[Model]:
     return [find(f, d) for d in NAMES for f in sorted(shelf(d).glob("*")) if (f / "model.json").exists()]
 
 
-def write(folder: Path, network, meta: dict, packed: bool = False, beside: dict | None = None) -> None:
+def write(folder: Path, network, meta: dict, bits: int | None = None, beside: dict | None = None) -> None:
     """Writes a model folder that `find` opens; model.json last, so that a folder with one is whole.
 
     beside: file name -> JSON value, or for .npz the arrays by name, of what else the model needs.
     """
-    save_tensors(Path(folder) / "model.safetensors", network.state_dict(), packed)
+    save_tensors(Path(folder) / "model.safetensors", network.state_dict(), bits)
     for name, value in (beside or {}).items():
         (write_arrays if name.endswith(".npz") else write_json)(Path(folder) / name, value)
     write_json(Path(folder) / "model.json", meta)
+
+
+def pack(source: str, *, out: Path, bits: int = 8) -> Path:
+    """Stores a model in fewer bits, as those that ship are: a new folder with all that lies beside the weights.
+
+    A calibration belongs to exact weights and is left behind: calibrate the packed model.
+
+    source: shipped model or a folder written by `difusa train`.
+    out: folder to write, which must not hold a model yet.
+    bits: 8 for every weight matrix, or 4 for the large ones.
+
+    Returns the folder. Raises ValueError when `out` holds a model already.
+    """
+    model = find(source)
+    if (Path(out) / "model.json").exists():
+        raise ValueError(f"--out {out} holds a model already: name another folder")
+    for file in model.folder.iterdir():
+        if file.is_file() and file.stem not in ("model", "calibration"):
+            write_atomic(Path(out) / file.name, lambda temporary, file=file: copyfile(file, temporary))
+    network = domain(model.meta["domain"]).models[model.meta["trains"]].network(model.meta["network"])
+    network.load_state_dict(load_tensors(model.folder / "model.safetensors"))
+    write(Path(out), network, model.meta | {"stored_bits": bits}, bits)
+    return Path(out)
 
 
 def models(folder: Path | None = None) -> None:

@@ -14,14 +14,19 @@ LARGE = 30_000  # numbers from which a tensor is packed to 4 bits; smaller ones 
 GROUP = 32  # neighbouring numbers that share a 4-bit scale
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], packed: bool = False) -> None:
-    """safetensors file; `packed` rounds weight matrices to 8 bits (one scale a row), large ones to 4 (one scale a group)."""
+def save_tensors(path: Path, tensors: dict[str, Tensor], bits: int | None = None) -> None:
+    """safetensors file; bits 8 rounds weight matrices to 8 bits (one scale a row), 4 the large ones to 4 (a scale a group).
+
+    Raises ValueError for another number of bits.
+    """
+    if bits not in (None, 4, 8):
+        raise ValueError(f"weights can be stored in 8 or 4 bits, not {bits}")
     stored: dict[str, Tensor] = {}
     for name, value in tensors.items():
         value = value.detach().cpu()
-        if not (packed and value.is_floating_point() and value.ndim >= 2):
+        if not (bits and value.is_floating_point() and value.ndim >= 2):
             stored[name] = value.contiguous().clone()
-        elif value.numel() >= LARGE and value[0].numel() % GROUP == 0:
+        elif bits == 4 and value.numel() >= LARGE and value[0].numel() % GROUP == 0:
             stored[FOUR + name], stored[name] = pack_four_bits(value)
         else:
             scale = value.flatten(1).abs().amax(1).clamp(min=1e-12).float() / 127

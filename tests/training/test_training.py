@@ -198,7 +198,7 @@ def test_packed_weights_come_back_within_half_a_code(tmp_path):
     from difusa.shared.checkpoint import save_tensors
 
     weights = {"small": torch.randn(8, 5, 3, 3), "large": torch.randn(256, 128, 3, 3), "bias": torch.randn(8)}
-    save_tensors(tmp_path / "w.safetensors", weights, packed=True)
+    save_tensors(tmp_path / "w.safetensors", weights, bits=4)
     back = load_tensors(tmp_path / "w.safetensors")
     assert torch.equal(back["bias"], weights["bias"])
     step = weights["small"].flatten(1).abs().amax(1) / 127
@@ -232,3 +232,21 @@ def test_weights_of_the_hub_come_from_its_cache_when_offline(tmp_path):
     code = code.replace("me/small", "me/absent")
     missing = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert "no copy in the cache" in missing.stderr
+
+
+def test_a_packed_model_is_a_smaller_one_without_the_old_calibration(tmp_path, pictures):
+    from difusa.domains.models import find, pack
+
+    folder = train(recipe(tmp_path, steps=1), data=pictures, out=tmp_path / "run", device="cpu")
+    (folder / "calibration.json").write_text("{}")
+    (folder / "card.md").write_text("a card")
+    small = pack(str(folder), out=tmp_path / "small", bits=8)
+    assert sorted(p.name for p in small.iterdir()) == ["card.md", "model.json", "model.safetensors"]
+    sizes = [(place / "model.safetensors").stat().st_size for place in (small, folder)]
+    assert sizes[0] < 0.5 * sizes[1]
+    for a, b in zip(find(small).load().parameters(), find(folder).load().parameters()):
+        assert (a - b).abs().max() <= b.abs().max() / 254 * 1.001
+    with pytest.raises(ValueError, match="already"):
+        pack(str(folder), out=small)
+    with pytest.raises(ValueError, match="not 5"):
+        pack(str(folder), out=tmp_path / "odd", bits=5)
