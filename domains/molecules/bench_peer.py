@@ -1,7 +1,7 @@
 """The same two networks as anybody would run them: one padded batch, a plain loop, the schedulers of diffusers.
 
 The states, the levels and the evaluations are the verb's. Diffusers thinks in variance-preserving states, x / sqrt(1 +
-sigma^2), in which the same walk is DDPM (ancestral) for the skeletons and DPM-Solver++(2M) for the hydrogens.
+sigma^2), in which the same walks are its DDPMScheduler and DPMSolverMultistepScheduler.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,11 +16,19 @@ from difusa.domains.molecules.sampling import Plan, blank, decoded, encoded, in_
 from difusa.shared.levels import alphas_cumprod
 from difusa.shared.spaces import State
 
+SCHEDULERS = {
+    "ddpm": ("DDPMScheduler", {"clip_sample": False}),
+    "dpmpp_2m": ("DPMSolverMultistepScheduler", {"final_sigmas_type": "zero"}),
+}
 
-def scheduler(name: str, sigmas: Tensor, **options):
-    """A scheduler of diffusers that visits exactly these levels, told clean estimates."""
+
+def scheduler(sampler: str, sigmas: Tensor):
+    """The scheduler of diffusers that walks as this sampler, over exactly these levels, told clean estimates."""
     import diffusers
 
+    if sampler not in SCHEDULERS:
+        raise ValueError(f"the plain loop has no scheduler for {sampler!r}: it knows {', '.join(SCHEDULERS)}")
+    name, options = SCHEDULERS[sampler]
     bar = alphas_cumprod(sigmas)
     betas = (1 - bar / torch.cat([bar.new_ones(1), bar[:-1]])).float().numpy()
     steps = {"num_train_timesteps": len(betas), "trained_betas": betas, "timestep_spacing": "trailing"}
@@ -29,15 +37,19 @@ def scheduler(name: str, sigmas: Tensor, **options):
     return made
 
 
-def walk(made, denoise: Callable, x: State, sigmas: Tensor, free: dict[str, Tensor], generator) -> State:
-    """The loop: x (variance exploding) at sigmas[0] -> the clean state. free: the fields that move, and where [B, n, 1]."""
+def walk(sampler: str, denoise: Callable, x: State, sigmas: Tensor, free: dict[str, Tensor], generator=None) -> State:
+    """The loop: x (variance exploding) at sigmas[0] -> the clean state. free: the fields that move, and where [B, n, 1].
+
+    generator: of the noise that the sampler draws on its way.
+    """
     first = {k: v.clone() for k, v in x.items()}
     ends = (1 + sigmas**2).rsqrt().tolist()  # from one state to the other
     told = {} if generator is None else {"generator": generator}
-    for k, t in enumerate(made.timesteps):
+    made = {name: scheduler(sampler, sigmas) for name in free}  # each remembers the last estimate of its field
+    for k, t in enumerate(made["coords"].timesteps):
         clean = denoise(x, sigmas[k].float())
         for name, where in free.items():
-            moved = made.step(clean[name], t, x[name] * ends[k], **told).prev_sample / ends[k + 1]
+            moved = made[name].step(clean[name], t, x[name] * ends[k], **told).prev_sample / ends[k + 1]
             if name == "coords" and generator is not None:  # centred: fresh noise moves the molecule as a whole
                 moved = moved - (moved * where).sum(1, keepdim=True) / where.sum(1, keepdim=True)
             x = x | {name: torch.where(where.bool(), moved, first[name])}
@@ -58,9 +70,9 @@ def skeletons(network, sizes: Sequence[int], plan: Plan, generator: torch.Genera
     }
     where = free["coords"]
     x["coords"] = (x["coords"] - x["coords"].sum(1, keepdim=True) / where.sum(1, keepdim=True)) * where
-    made = scheduler("DDPMScheduler", sigmas, clip_sample=False)
     with torch.no_grad():
-        x = walk(made, lambda x, s: network(x, s, present=present), x, sigmas, free, generator)
+        fresh = generator if plan.sampler == "ddpm" else None
+        x = walk(plan.sampler, lambda x, s: network(x, s, present=present), x, sigmas, free, fresh)
     found = []
     for row, size in enumerate(sizes):
         inside = ((i < size) & (j < size)).nonzero()[:, 0]
@@ -86,16 +98,12 @@ def hydrogens(network, bare: Sequence[Skeleton], plan: Plan, generator: torch.Ge
     free, anchor, sigmas = (present & ~known)[..., None].float(), state["coords"], plan.hydrogen_sigmas()
     noise = torch.randn(anchor.shape, generator=generator)
     x = state | {"coords": anchor + sigmas[0].float() * noise * free}
-    made = scheduler("DPMSolverMultistepScheduler", sigmas, final_sigmas_type="zero")
+
+    def denoise(x, sigma):
+        return network(x, sigma, present=present, given=given, anchor=anchor)
+
     with torch.no_grad():
-        x = walk(
-            made,
-            lambda x, s: network(x, s, present=present, given=given, anchor=anchor),
-            x,
-            sigmas,
-            {"coords": free},
-            None,
-        )
+        x = walk("dpmpp_2m", denoise, x, sigmas, {"coords": free})
     places = x["coords"].double().numpy() * network.scale
     return [places[k, len(s) : size] + s.positions.mean(0) for k, (s, size) in enumerate(zip(bare, sizes))]
 

@@ -30,7 +30,8 @@ def drawn(setup: Setup, models, count: int, seed: int, steps: int) -> tuple[Path
 
     skeletons, hydrogens = models
     asked = setup.asked
-    told = [skeletons.sha256, hydrogens.sha256, repr(Plan(steps=steps, seed=seed)), count, setup.threads, asked.device]
+    plan = Plan(steps=steps, seed=seed)
+    told = [skeletons.sha256, hydrogens.sha256, repr(plan), count, setup.threads, asked.device]
     name = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
     out = setup.work / f"{name}.sdf"
     record = out.with_suffix(".json")
@@ -38,7 +39,8 @@ def drawn(setup: Setup, models, count: int, seed: int, steps: int) -> tuple[Path
         return out, json.loads(record.read_text())
     record.unlink(missing_ok=True)
     return out, generate(
-        out=out, count=count, seed=seed, steps=steps, model=str(skeletons.folder), hydrogens=str(hydrogens.folder),
+        out=out, count=count, seed=seed, steps=steps, sampler=plan.sampler,
+        model=str(skeletons.folder), hydrogens=str(hydrogens.folder),
         device=asked.device, threads=setup.threads, batch=asked.batch or 1000, report=record,
     )  # fmt: skip
 
@@ -124,7 +126,7 @@ def evaluations(setup: Setup) -> None:
     """Quality against network evaluations, on fewer samples."""
     models = setup.pair(setup.model, setup.asked.hydrogens)
     count, costly = fewer(setup)
-    for steps in BUDGETS:
+    for steps in BUDGETS[:2] if setup.asked.quick else BUDGETS:
         name = f"{steps} evaluations"
         run_drawn(setup, "qm9", "evaluations", name, models, count, setup.seeds[:1], steps, costly)
 

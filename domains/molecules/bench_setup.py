@@ -37,7 +37,7 @@ class Setup:
     @property
     def costly(self) -> int:
         """Molecules of a set that the costly judges see."""
-        return self.usual(self.asked.costly, 1000, 4)
+        return self.usual(self.asked.costly, 1000, 3)
 
     @property
     def reference(self) -> int:
@@ -50,7 +50,7 @@ class Setup:
 
     @property
     def workers(self) -> int:
-        return self.usual(self.asked.workers, 2, 2)
+        return self.usual(self.asked.workers, 2, 1)
 
     @property
     def threads(self) -> int:

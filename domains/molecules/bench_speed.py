@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from difusa.domains.molecules.bench_setup import OURS, Setup
+from difusa.domains.molecules.sampling import Plan
 
 PADDED, GROUPED = "plain loop, diffusers, one padded batch", "plain loop, diffusers, grouped as the verb"
 STEPS = 20
@@ -84,7 +85,12 @@ def speed(setup: Setup) -> None:
                     "validity": told["validity"]["value"], "load_before": load,
                 }  # fmt: skip
 
-        settings = {"molecules": count, "steps": STEPS, "threads": setup.threads, "hydrogens": models[1].sha256}
+        settings = {
+            "plan": repr(Plan(steps=STEPS, seed=setup.seeds[0])),
+            "molecules": count,
+            "threads": setup.threads,
+            "hydrogens": models[1].sha256,
+        }
         row = setup.store.row(
             method, "speed", [f"seed {s}" for s in setup.seeds], score, seeds=setup.seeds, model=models[0].sha256,
             settings=settings,

@@ -77,7 +77,7 @@ INTRODUCED = {  # task -> title, words
         "Molecules of QM9's sizes at 20 network evaluations (16 for the skeleton, 4 for the hydrogens), on the processor, each "
         "run in a process of its own. Seconds: wall time from the verb's start, models loaded, to the last byte of the SDF "
         "file; RDKit's verdict on each molecule is part of it, starting Python is not. The plain loops run the same two "
-        "networks on the same state fields and levels, with diffusers' DDPMScheduler and DPMSolverMultistepScheduler, and "
+        "networks on the same state fields and levels, with diffusers' scheduler of the same sampler, and "
         "judge and write as the verb does; their random numbers are their own. Load before: processes that were running.",
     ),
     "conformers drugs": (

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,8 +138,7 @@ def test_the_plain_loop_walks_the_same_way(padding):
     def denoise(x, sigma):
         return {"coords": torch.tanh(x["coords"]) / (1 + sigma)}
 
-    made = bench_peer.scheduler("DPMSolverMultistepScheduler", sigmas, final_sigmas_type="zero")
-    found = bench_peer.walk(made, denoise, x, sigmas, {"coords": free}, None)["coords"]
+    found = bench_peer.walk("dpmpp_2m", denoise, x, sigmas, {"coords": free})["coords"]
     expected = last(dpmpp_2m(lambda x, s: denoise({"coords": x}, s)["coords"], Euclidean(), x["coords"], sigmas))
     moves = free.bool().expand_as(expected)
     # diffusers keeps its levels in float32
@@ -152,8 +152,8 @@ def test_the_plain_loops_molecules_are_those_of_the_sizes_asked_for(small_models
     pair = [models.find(small_models[k]) for k in ("model", "hydrogens")]
     networks, sizes, plan = [m.load() for m in pair], read(pair[0].folder), Plan(steps=5, seed=4)
     heavy = sizes.draw(4, range(9))[:, 0].tolist()
-    for grouped in (False, True):
-        made = bench_peer.draw(networks, sizes, plan, 9, grouped)
+    for sampler, grouped in (("dpmpp_2m", False), ("dpmpp_2m", True), ("ddpm", False)):
+        made = bench_peer.draw(networks, sizes, replace(plan, sampler=sampler), 9, grouped)
         assert [int((m.numbers != 1).sum()) for m in made] == heavy
         assert all(np.isfinite(m.positions).all() for m in made)
 
