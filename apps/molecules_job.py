@@ -118,11 +118,13 @@ def status(broken: bool, tags: dict) -> str:
 
 
 def scores(molecule) -> dict[str, float]:
-    """QED, SA score, logP and weight of a valid molecule; nothing where RDKit cannot tell."""
+    """QED, SA score, logP, weight and unpaired electrons of a valid molecule; nothing where RDKit cannot tell."""
     from difusa.domains.molecules.distributions import SCALARS, descriptors
+    from difusa.domains.molecules.molecule import to_rdkit
 
     try:
         found = descriptors(molecule)
+        radicals = sum(atom.GetNumRadicalElectrons() for atom in to_rdkit(molecule).GetAtoms())
     except (ValueError, ZeroDivisionError):
         return {}
-    return {name: round(float(found[name]), 3) for name in SCALARS}
+    return {name: round(float(found[name]), 3) for name in SCALARS} | {"radicals": radicals}

@@ -16,7 +16,7 @@ def show(id: str, _) -> None:
     told = job_page.Words(
         failed=_("No molecules came of it: {reason}"),
         cancelled=_("The job was cancelled."),
-        reading=_("Reading the model"),
+        reading=_("The model is read and set to work"),
         doing=_("Drawing: {done} of {total} molecules, about {left} s left"),
         back=_("Back to the settings"),
     )

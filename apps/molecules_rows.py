@@ -5,7 +5,15 @@ import math
 from pathlib import Path
 
 FORMATS = {".sdf": "chemical/x-mdl-sdfile", ".extxyz": "chemical/x-xyz", ".parquet": "application/vnd.apache.parquet"}
-OWN = ("qed", "logp", "sa", "weight", "atoms", "heavy_atoms")  # figures of every valid molecule, best known first
+OWN = (
+    "qed",
+    "logp",
+    "sa",
+    "weight",
+    "atoms",
+    "heavy_atoms",
+    "radicals",
+)  # figures of every valid molecule, best known first
 SILENT = ("SEED", "INDEX", "ROW", "FRAGMENTS", "FRAGMENT", "UNSPECIFIED")  # numbers that say nothing of a molecule
 
 

@@ -122,6 +122,16 @@ def test_reasons_in_words():
     assert molecules_words.reason(row | {"reason": "something new"}, same) == "something new"
     pieces = {"status": "pieces", "reason": "", "tags": {"FRAGMENTS": 3}}
     assert molecules_words.reason(pieces, same) == "3 separate pieces"
+    carbene = {"status": "valid", "reason": "", "radicals": 2, "tags": {}}
+    assert molecules_words.reason(carbene, same) == "Open valences: 2"
+
+
+def test_a_radical_is_valid_but_told(molecules):
+    sound = molecules[5]  # water
+    radical = replace(sound, numbers=sound.numbers[:2], positions=sound.positions[:2], charges=sound.charges[:2],
+                      bonds=sound.bonds[:1])  # fmt: skip
+    assert molecules_job.scores(sound)["radicals"] == 0
+    assert molecules_job.scores(radical)["radicals"] == 1  # hydroxyl
 
 
 def test_the_view_refuses_what_it_cannot_draw():
