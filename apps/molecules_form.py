@@ -107,9 +107,10 @@ def ranges(offered: dict[str, tuple[float, float, str]], _) -> dict:
     if not offered:
         return {}
     names = property_names(_)
-    wanted = st.multiselect(
-        _("Properties to aim for"), list(offered), format_func=lambda n: names.get(n, n), key=kept("properties", [])
-    )
+    wanted = st.pills(
+        _("Properties to aim for"), list(offered), selection_mode="multi", format_func=lambda n: names.get(n, n),
+        key=kept("properties", []),
+    )  # fmt: skip
     told = []
     for name in wanted:
         low, high, unit = offered[name]

@@ -48,7 +48,8 @@ def narrowed(rows: list[dict], _) -> list[dict]:
         st.session_state["look_filters"] = [n for n in st.session_state.get("look_filters", []) if n in names]
         ranges = {}
         label = _("By these figures")
-        for name in st.multiselect(label, names, format_func=lambda n: words.named(n, _), key="look_filters"):
+        told = {n: words.named(n, _) for n in names}
+        for name in st.pills(label, names, selection_mode="multi", format_func=told.get, key="look_filters"):
             values = [v for r in rows if (v := molecules_rows.value(r, name)) is not None]
             low, high = math.floor(100 * min(values)) / 100, math.ceil(100 * max(values)) / 100
             if low < high:

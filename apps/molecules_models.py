@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ def choices() -> list[Choice]:
         if model.meta["domain"] == "molecules" and model.meta["trains"] == "skeleton" and SISTER not in model.name:
             found.append(model)
             names.append(model.folder.name)
-    return [Choice(name, m.name, m.meta, m.folder) for name, m in zip(names, found, strict=True)]
+    titles = [m.name if name != own else f"{m.name} ({Path(own).name})" for name, m in zip(names, found, strict=True)]
+    return [Choice(*told, m.meta, m.folder) for *told, m in zip(names, titles, found, strict=True)]
 
 
 def hydrogens() -> str | None:
@@ -71,7 +73,6 @@ def properties(choice: Choice) -> dict[str, tuple[float, float, str]]:
 def refusal(choice: Choice, formula: str | None, atoms: int | None, chosen: str | None, scaffold=None) -> str:
     """Why no molecule can be as asked, with the way out; empty if it can. scaffold: (file name, content)."""
     import tempfile
-    from pathlib import Path
 
     from difusa.domains.molecules.asked import ask
     from difusa.domains.molecules.sizes import read

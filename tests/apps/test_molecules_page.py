@@ -151,7 +151,7 @@ def test_properties_are_offered_where_the_model_hears_them(site, small_models, t
     from difusa.domains.molecules import wishes
     from difusa.shared.files import write_arrays, write_json
 
-    assert not [m for m in site.multiselect if m.key == "mol_properties"]
+    assert not [p for p in site.pills if p.key == "mol_properties"]
     hearing = tmp_path / "hearing"
     shutil.copytree(small_models["model"], hearing)
     values = np.random.default_rng(0).normal([7, 2.5], [1, 1.2], (300, 2))
@@ -162,7 +162,7 @@ def test_properties_are_offered_where_the_model_hears_them(site, small_models, t
     started_with = []
     monkeypatch.setattr(jobs, "start", lambda verb, arguments, files, about: started_with.append(arguments) or "x" * 22)
     at = opened()
-    at.multiselect(key="mol_properties").select("gap").run()
+    at.pills(key="mol_properties").select("gap").run()
     at.slider(key="mol_range_gap").set_range(6.5, 7.25).run()
     assert not at.exception and not at.warning
     button(at, "Generate").click().run()
