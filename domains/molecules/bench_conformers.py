@@ -31,7 +31,7 @@ def run(setup: Setup, data: str, model: str, *, least: int, full: int, unsaid: b
     Raises FileNotFoundError for what is missing, when the rows that can be made are made.
     """
     task = f"conformers {data}"
-    truth = chosen(references(setup.packed(data), "test", least), setup.usual(setup.asked.n, full, 4), full)
+    truth = chosen(references(setup.packed(data), "test", least), setup.usual(setup.asked.n, full, 3), full)
     truth = told(truth) if unsaid else truth
     for method, relax in ((ETKDG, False), (MMFF, True)):
 

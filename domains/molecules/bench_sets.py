@@ -158,4 +158,4 @@ def drugs(setup: Setup) -> None:
 
 def fewer(setup: Setup) -> tuple[int, int]:
     """Molecules of a set, and those for the costly judges, where many sets are compared."""
-    return min(setup.n, setup.usual(None, 2000, 20)), min(setup.costly, setup.usual(None, 200, 0))
+    return min(setup.n, setup.usual(None, 2000, 16)), min(setup.costly, setup.usual(None, 200, 0))

@@ -27,7 +27,7 @@ class Setup:
     @property
     def n(self) -> int:
         """Molecules in a set of qm9."""
-        return self.usual(self.asked.n, 10_000, 60)
+        return self.usual(self.asked.n, 10_000, 40)
 
     @property
     def seeds(self) -> tuple[int, ...]:

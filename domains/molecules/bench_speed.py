@@ -64,7 +64,7 @@ def alone(function: str, options: dict) -> dict:
 def speed(setup: Setup) -> None:
     """Wall seconds for QM9-size molecules on the processor, and for the ratio the two plain loops in the same run."""
     models = setup.pair(setup.model, setup.asked.hydrogens)
-    count = min(setup.n, setup.usual(None, 1000, 60))
+    count = min(setup.n, setup.usual(None, 1000, 40))
     setup.work.mkdir(parents=True, exist_ok=True)
     for method, function in ((OURS, "verb"), (PADDED, "plain"), (GROUPED, "grouped")):
         if setup.asked.quick and function == "grouped":
