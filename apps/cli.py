@@ -17,7 +17,7 @@ class Verb:
 
 VERBS = {
     "demo": Verb("restore a real picture that was really damaged: demo/index.html", "difusa.apps.demo:demo"),
-    "app": Verb("open the pages: upload, brush a mask, restore, compare, download", "difusa.apps.launch:app"),
+    "app": Verb("open the pages: restore pictures, draw molecules, compare, download", "difusa.apps.launch:app"),
     "doctor": Verb("what this machine has, what is missing, what it costs", "difusa.apps.doctor:doctor"),
     "models": Verb("list the models at hand", "difusa.domains.models:models"),
     "bench": Verb("measure, and write docs/results/NAME.json and NAME.md", "difusa.apps.bench:bench"),

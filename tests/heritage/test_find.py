@@ -12,7 +12,7 @@ from difusa.domains.heritage import finder, finder_score
 from difusa.domains.heritage.find import find_damage, probability_map
 from difusa.shared.seeds import stream
 
-needs_data = pytest.mark.skipif("DIFUSA_DATA" not in os.environ, reason="needs pictures and damage in DIFUSA_DATA")
+needs_data = pytest.mark.skipif(not os.environ.get("DIFUSA_DATA"), reason="needs pictures and damage in DIFUSA_DATA")
 Image = pytest.importorskip("PIL.Image")
 
 

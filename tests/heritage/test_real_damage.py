@@ -9,7 +9,7 @@ import pytest
 from difusa.domains.heritage import real_damage
 from difusa.shared.seeds import stream
 
-needs_data = pytest.mark.skipif("DIFUSA_DATA" not in os.environ, reason="needs the real damage in DIFUSA_DATA")
+needs_data = pytest.mark.skipif(not os.environ.get("DIFUSA_DATA"), reason="needs the real damage in DIFUSA_DATA")
 SPLITS = ("train", "calibrate", "test")
 
 

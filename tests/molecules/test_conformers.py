@@ -65,7 +65,7 @@ def test_the_graph_is_obeyed_by_every_conformer_and_stereo_where_it_says_so(smal
 
 def test_misfits_are_kept_and_told_when_the_budget_ends(small_models, tmp_path, capsys):
     text = "F[C@H](O)[C@@H](F)[C@H](O)[C@@H](C)O"  # one draw in eight can be right
-    told = conformers([text], out=tmp_path / "x.sdf", count=3, **small_models)
+    told = conformers([text], out=tmp_path / "x.sdf", count=3, sampler="ddpm", **small_models)
     (entry,) = told["molecules"]
     assert entry["count"] == 3
     assert entry["drawn"] == 12

@@ -173,7 +173,7 @@ def test_the_baseline_is_least_squares():
         Regressor(("a",), [[1.0, 2.0]], [1.0])
 
 
-@pytest.mark.skipif("DIFUSA_DATA" not in os.environ, reason="needs DIFUSA_DATA and QM9")
+@pytest.mark.skipif(not os.environ.get("DIFUSA_DATA"), reason="needs DIFUSA_DATA and QM9")
 @pytest.mark.parametrize("name", ["qm9-judge", "qm9-guide"])
 def test_the_recipes_constants_are_those_of_their_half(name):
     from difusa.domains.molecules import qm9
@@ -191,7 +191,7 @@ def test_the_recipes_constants_are_those_of_their_half(name):
     np.testing.assert_allclose(recipe["network"]["spread"], spread, rtol=1e-4)
 
 
-@pytest.mark.skipif("DIFUSA_DATA" not in os.environ, reason="needs DIFUSA_DATA and QM9")
+@pytest.mark.skipif(not os.environ.get("DIFUSA_DATA"), reason="needs DIFUSA_DATA and QM9")
 def test_guide_and_generator_share_no_molecule_with_the_judge():
     from difusa.domains.molecules import qm9
     from difusa.domains.molecules.examples import rows_of
