@@ -25,10 +25,10 @@ from difusa.domains.molecules import distributions, lookup, stability
 from difusa.domains.molecules.judges import SECONDS, bust, relax
 from difusa.domains.molecules.molecule import Molecule, canonical, to_rdkit
 from difusa.domains.molecules.packed import Packed
+from difusa.shared.judging import NOTHING, as_json, each, failure, proportion
 from difusa.shared.metrics import Interval, median, share
 
 REFERENCE = 5000  # molecules of the held-out split that distributions are measured against, drawn with seed 0
-NOTHING = Interval(float("nan"), float("nan"), float("nan"), 0, 0)
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,16 @@ def measure(
     if not rows:
         raise ValueError("no molecules to judge")
     verdicts = [verdict(r) if r.bonded else Verdict("") for r in rows]
-    failures = [_failure(i, "read", r.reason) for i, r in enumerate(rows) if r.molecule is None]
+    failures = [failure(i, "read", r.reason) for i, r in enumerate(rows) if r.molecule is None]
     failures += [
-        _failure(i, "validity", v.reason) for i, v in enumerate(verdicts) if v.reason and rows[i].molecule is not None
+        failure(i, "validity", v.reason) for i, v in enumerate(verdicts) if v.reason and rows[i].molecule is not None
     ]
     drawn = np.sort(np.random.default_rng(seed).permutation(len(rows))[:costly]).tolist()
     judged, failed = _judged(rows, verdicts, drawn, workers, seconds)
     figures, rest = graph_figures(rows, verdicts, packed) | judged.pop("figures"), judged
     return {
         "rows": len(rows),
-        **{name: _plain(figure) for name, figure in figures.items()},
+        **{name: as_json(figure) for name, figure in figures.items()},
         **rest,
         "distributions": compare(rows, verdicts, packed, reference),
         "failures": failures + failed,
@@ -101,13 +101,13 @@ def graph_figures(rows: list[Row], verdicts: list[Verdict], packed: Packed) -> d
     unique = {v.smiles for v in valid}
     at = [(r.molecule.numbers, r.molecule.positions) if r.molecule else None for r in rows]
     return {
-        "validity": _share([bool(v.smiles) for _, v in own]),
-        "valid_connected": _share([bool(v.smiles) and v.fragments == 1 for _, v in own]),
+        "validity": proportion([bool(v.smiles) for _, v in own]),
+        "valid_connected": proportion([bool(v.smiles) and v.fragments == 1 for _, v in own]),
         **_stabilities("", [r.molecule and stability.stable(r.molecule, patterns) for r, _ in own]),
-        "uniqueness": _share([1] * len(unique) + [0] * (len(valid) - len(unique))),
-        "novelty": _share([s not in known for s in unique]),
+        "uniqueness": proportion([1] * len(unique) + [0] * (len(valid) - len(unique))),
+        "novelty": proportion([s not in known for s in unique]),
         **_stabilities("_legacy", [r.molecule and stability.stable_legacy(r.molecule) for r, _ in own]),
-        "validity_lookup": _share([bool(a) and bool(lookup.lookup_smiles(*a)) for a in at]),
+        "validity_lookup": proportion([bool(a) and bool(lookup.lookup_smiles(*a)) for a in at]),
         **_stabilities("_lookup", [a and lookup.stable_lookup(*a) for a in at]),
     }
 
@@ -115,52 +115,34 @@ def graph_figures(rows: list[Row], verdicts: list[Verdict], packed: Packed) -> d
 def _stabilities(suffix: str, atoms: list[np.ndarray | None]) -> dict[str, Interval]:
     read = [a for a in atoms if a is not None]
     of_atoms = share([a.sum() for a in read], [len(a) for a in read]) if read else NOTHING
-    whole = _share([a is not None and bool(a.all()) for a in atoms])
+    whole = proportion([a is not None and bool(a.all()) for a in atoms])
     return {f"atom_stability{suffix}": of_atoms, f"molecule_stability{suffix}": whole}
-
-
-def _share(hits: list) -> Interval:
-    return share([float(h) for h in hits]) if hits else NOTHING
 
 
 def _judged(rows: list[Row], verdicts: list[Verdict], drawn: list[int], workers: int, seconds: float):
     """Figures of the costly judges on the rows drawn, and their failures."""
     for_xtb = [i for i in drawn if verdicts[i].smiles and verdicts[i].fragments == 1]
     for_poses = [i for i in drawn if rows[i].bonded and rows[i].molecule]
-    relaxed, late, xtb_time = _each(relax, rows, for_xtb, workers, seconds, "GFN2-xTB")
-    poses, broken, pose_time = _each(bust, rows, for_poses, workers, seconds, "PoseBusters")
+    molecules = [r.molecule for r in rows]
+    relaxed, late, xtb_time = each(relax, molecules, for_xtb, workers, seconds, "GFN2-xTB")
+    poses, broken, pose_time = each(bust, molecules, for_poses, workers, seconds, "PoseBusters")
+    relaxed, poses = list(relaxed.values()), list(poses.values())
     lost = sum(rows[i].molecule is None for i in drawn) if for_poses else 0
-    checks = {n: _share([p.get(n, False) for p in poses]) for n in dict.fromkeys(n for p in poses for n in p)}
+    checks = {n: proportion([p.get(n, False) for p in poses]) for n in dict.fromkeys(n for p in poses for n in p)}
     hits = [all(p.values()) for p in poses] + [False] * (len(broken) + lost)
     figures = {
         "xtb_relaxation_kcal_median": median([r.kcal for r in relaxed]) if relaxed else NOTHING,
         "xtb_rmsd_median": median([r.rmsd for r in relaxed]) if relaxed else NOTHING,
-        "posebusters_valid": _share(hits),
+        "posebusters_valid": proportion(hits),
     }
     return {
         "figures": figures,
         "costly_rows": len(drawn),
         "xtb_failed": len(late),
         "posebusters_failed": len(broken),
-        "posebusters_checks": {n: _plain(c) for n, c in checks.items()},
+        "posebusters_checks": {n: as_json(c) for n, c in checks.items()},
         "seconds_a_molecule": {"xtb": xtb_time, "posebusters": pose_time},
     }, late + broken
-
-
-def _each(judge, rows: list[Row], chosen: list[int], workers: int, seconds: float, name: str):
-    """What the judge says of each, the failures, and its seconds a molecule."""
-    from difusa.shared.limited import limited
-    from difusa.shared.run import Meter
-
-    found, failed, spent, meter = {}, [], 0.0, Meter()
-    for k, outcome in limited(judge, [rows[i].molecule for i in chosen], seconds=seconds, workers=workers):
-        spent += outcome.seconds
-        if outcome.reason:
-            failed.append(_failure(chosen[k], name, outcome.reason))
-        else:
-            found[k] = outcome.value
-        meter(len(found) + len(failed), len(chosen))
-    return [found[k] for k in sorted(found)], failed, spent / len(chosen) if chosen else None
 
 
 @lru_cache(maxsize=4)
@@ -189,11 +171,3 @@ def compare(rows: list[Row], verdicts: list[Verdict], packed: Packed, count: int
 def _draw(packed: Packed, split: str, count: int) -> list[Molecule]:
     order = np.random.default_rng(0).permutation(packed.rows(split))
     return [packed.molecule(int(i)) for i in order[packed.smiles[order] != ""][:count]]
-
-
-def _failure(index: int, judge: str, reason: str) -> dict:
-    return {"row": index + 1, "judge": judge, "reason": reason}
-
-
-def _plain(figure: Interval) -> dict:
-    return {k: None if v != v else v for k, v in vars(figure).items()}  # NaN is no JSON
