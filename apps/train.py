@@ -39,9 +39,10 @@ def train(
     Returns: the model folder. Raises ValueError for a wrong recipe, Diverged when the loss is not a number.
     """
     import torch
-    from accelerate import Accelerator
+    from accelerate import Accelerator, PartialState
 
     from difusa.domains import domain, models
+    from difusa.shared.precision import native_bfloat16
     from difusa.shared.training.augment import Augment, Augmented
     from difusa.shared.training.logs import Log
     from difusa.shared.training.recipe import parse, read_recipe
@@ -54,13 +55,19 @@ def train(
     folder = Path(out or Path("runs") / plan.name)
     if threads:
         torch.set_num_threads(threads)
-    accelerator = Accelerator(mixed_precision="bf16" if plan.precision == "bf16" else "no", cpu=device == "cpu")
+    chip = PartialState(cpu=device == "cpu").device
+    bf16 = plan.precision == "bf16" and native_bfloat16(chip)
+    accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=device == "cpu")
     if plan.trains not in domain(plan.domain).models:
         raise ValueError(f"trains = {plan.trains!r}: {plan.domain} has {', '.join(domain(plan.domain).models)}")
     model = domain(plan.domain).models[plan.trains]
     torch.manual_seed(plan.seed)
     network = model.network(plan.network)
     log = Log(folder, accelerator.is_main_process)
+    if plan.precision == "bf16" and not bf16:
+        log.event(
+            "precision", asked="bf16", used="fp32", cause=f"this {chip} only emulates bfloat16, which is far slower"
+        )
     if start is not None:
         fresh = start_from(start, network, model.adopt)
         log.event("started_from", source=Path(str(start)).name, fresh=fresh)
@@ -94,6 +101,7 @@ def train(
             "steps": place.step,
             "examples": place.seen,
             "minutes": round(place.seconds / 60, 1),
+            "precision": "bf16" if bf16 else "fp32",
             "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
             "heldout": watch.latest,
         }

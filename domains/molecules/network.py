@@ -122,7 +122,8 @@ class Molecules(nn.Module):
     def loss(self, **batch: Tensor) -> Tensor:
         """Loss of each sample [B] of a batch of noising.Noised: the network's own error in the coordinates of free atoms
         (Karras et al. 2022, Eq. 8) and the cross-entropy of free categories, weighed by WEIGHTS."""
-        batch = trimmed(batch)
+        if not torch.compiler.is_compiling():  # a compiled step wants one shape, whatever a batch holds
+            batch = trimmed(batch)
         present, sigma = batch["present"], batch["sigma"]
         i, j = pairs_of(present.shape[1])
         real = {"atoms": present, "bonds": present[:, i] & present[:, j], "coords": present}
@@ -145,21 +146,34 @@ class Molecules(nn.Module):
 
 
 def adopt(state: dict[str, Tensor], network: Molecules) -> list[str]:
-    """Weights of a network that hears no wish, into one that does, in place; the names left fresh, which say nothing at first.
+    """Weights of a network that hears no wish or knows fewer elements, into one that does, in place; the names left fresh.
 
-    Raises ValueError for the weights of another network.
+    Sets of elements agree from the front, and hydrogen is last (chemistry.ELEMENTS). What is fresh of a wish says nothing at
+    first. Raises ValueError for the weights of another network.
     """
     own = network.state_dict()
-    fresh = [name for name in own if name.startswith("of_wish.")]
-    if {k: v.shape for k, v in own.items() if k not in fresh} != {k: v.shape for k, v in state.items()}:
-        missing = sorted(set(own) - set(fresh) - set(state))[:3]
+    wishes = [name for name in own if name.startswith("of_wish.") and name not in state]
+    grown = {name: _room(value, own[name], name) if name in own else value for name, value in state.items()}
+    if {k: v.shape for k, v in own.items() if k not in wishes} != {k: v.shape for k, v in grown.items()}:
+        missing = sorted(set(own) - set(wishes) - set(state))[:3]
         raise ValueError(
             f"the weights are of another network (missing: {missing}): start from the recipe they came from"
         )
-    network.load_state_dict(state, strict=False)
-    for name in fresh:
+    network.load_state_dict(grown, strict=False)
+    for name in wishes:
         nn.init.zeros_(network.get_parameter(name))
-    return fresh
+    return wishes + [name for name in grown if grown[name].shape != state[name].shape]
+
+
+def _room(value: Tensor, own: Tensor, name: str) -> Tensor:
+    """`value` with the rows or columns that its elements lack, out of `own`, before those of hydrogen; else as it is."""
+    axis, others = {"of_atom.weight": (1, widths(0)[0])}.get(name, (0, CHARGES + HYDROGENS))
+    if name not in ("of_atom.weight", "to_atom.weight", "to_atom.bias") or value.shape[axis] >= own.shape[axis]:
+        return value
+    before = value.shape[axis] - others - 1  # elements but hydrogen
+    more = own.shape[axis] - value.shape[axis]
+    first, rest = value.narrow(axis, 0, before), value.narrow(axis, before, others + 1)
+    return torch.cat([first, own.narrow(axis, before, more).to(value), rest], axis)
 
 
 def trimmed(batch: dict[str, Tensor]) -> dict[str, Tensor]:
