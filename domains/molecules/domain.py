@@ -82,7 +82,7 @@ MODELS: dict[str, Trainable] = {
     "skeleton": Trainable(
         network, examples(whole=False, tell=True), late("network", "adopt"), beside=beside(whole=False, tell=True)
     ),
-    "hydrogens": Trainable(network, examples(whole=True), beside=beside(whole=True)),
+    "hydrogens": Trainable(network, examples(whole=True), late("network", "adopt"), beside=beside(whole=True)),
     "regressor": Trainable(regressor, examples(whole=False), beside=beside(whole=False)),
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from difusa.domains.molecules.network import CATEGORIES, ONEHOT, Molecules, pairs_of
+from difusa.domains.molecules.network import CATEGORIES, ONEHOT, Molecules, adopt, pairs_of
 from difusa.domains.molecules.noising import Noise, Noised
 
 TRUNKS = ["fast", "e3nn"]
@@ -141,3 +141,15 @@ def test_the_loss_falls_on_a_batch(trunk):
 def test_an_unknown_trunk_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="'slow' is none of fast, e3nn"):
         Molecules(4, **SMALL, trunk="slow")
+
+
+def test_weights_of_fewer_elements_are_adopted():
+    small = {"width": 16, "edge": 8, "hidden": 8, "heads": 2, "channels": 2, "layers": 1}
+    torch.manual_seed(0)
+    few, many = Molecules(elements=5, **small), Molecules(elements=9, **small)
+    assert set(adopt(few.state_dict(), many)) == {"of_atom.weight", "to_atom.weight", "to_atom.bias"}
+    for old, new in ((few.of_atom.weight.T, many.of_atom.weight.T), (few.to_atom.weight, many.to_atom.weight)):
+        assert torch.equal(new[:4], old[:4])  # C, N, O, F
+        assert torch.equal(new[8:], old[4:])  # hydrogen, charges and what follows
+    with pytest.raises(ValueError, match="another network"):
+        adopt(many.state_dict(), few)
