@@ -4,7 +4,7 @@ from importlib import import_module
 
 from difusa.shared.domain import Domain
 
-NAMES = ("heritage", "molecules")
+NAMES = ("heritage", "materials", "molecules")
 
 
 def domain(name: str) -> Domain:
