@@ -13,75 +13,15 @@ import numpy as np
 
 from difusa.domains.molecules.molecule import Skeleton
 from difusa.domains.molecules.wishes import TAGS, Target
+from difusa.shared import conformal
+from difusa.shared.conformal import FILE, LEVEL, Calibration, calibrated
 
-FILE = "calibration.npz"
-LEVEL = 0.9
-JOINT = 4000  # held-out molecules whose errors travel with the guide
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """bounds [P, 2]: between which multiples of the told deviation LEVEL of the errors lie; errors [n, P]: those of n
-    molecules, all properties together; weights: SHA-256 of the regressor's."""
-
-    bounds: np.ndarray
-    errors: np.ndarray
-    weights: str = ""
-
-    def interval(self, mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper ends, shaped as mean [n, P]."""
-        return mean + std * self.bounds[:, 0], mean + std * self.bounds[:, 1]
-
-    def probability(self, mean: np.ndarray, std: np.ndarray, windows: dict[int, tuple[float, float]]):
-        """How probably each property lies in its window, [n, len(windows)], and all of them at once [n].
-
-        windows: column of the property -> (low, high). The errors of one molecule hang together, so they are taken together.
-        """
-        each, both = np.zeros((len(mean), len(windows))), np.zeros(len(mean))
-        for row in range(len(mean)):
-            met = np.ones(len(self.errors), bool)
-            for k, (column, (low, high)) in enumerate(windows.items()):
-                value = mean[row, column] + std[row, column] * self.errors[:, column]
-                inside = (value >= low) & (value <= high)
-                each[row, k] = inside.mean()
-                met &= inside
-            both[row] = met.mean()
-        return each, both
-
-    def save(self, folder: Path) -> None:
-        """Writes FILE into a model folder, whole or not at all."""
-        from difusa.shared.files import write_arrays
-
-        errors = self.errors.astype(np.float16)
-        write_arrays(Path(folder) / FILE, {"bounds": self.bounds, "errors": errors, "weights": np.array(self.weights)})
-
-
-def calibrated(mean: np.ndarray, std: np.ndarray, truth: np.ndarray, weights: str = "") -> Calibration:
-    """From predictions and truths [n, P] of molecules that were not trained on. Raises ValueError for fewer than 40."""
-    count = len(truth)
-    if count < 40:
-        raise ValueError(f"{count} held-out molecules: at least 40 are needed for bounds of {LEVEL:.0%}")
-    errors = np.sort((truth - mean) / std, axis=0)
-    # the kth of n + 1 equally likely gaps, half of what is left out on either side
-    k = int(np.floor((count + 1) * (1 - LEVEL) / 2))
-    kept = np.random.RandomState(0).permutation(count)[:JOINT]
-    return Calibration(np.stack([errors[k - 1], errors[count - k]], 1), ((truth - mean) / std)[kept], weights)
+__all__ = ["FILE", "LEVEL", "Calibration", "Guide", "calibrated", "load"]
 
 
 def load(folder: Path, weights: str) -> Calibration:
-    """The calibration beside these weights (their SHA-256). Raises ValueError with the way out if there is none for them."""
-    path = Path(folder) / FILE
-    way = f"run `difusa molecules calibrate {folder}`"
-    if not path.exists():
-        raise ValueError(f"{folder} has no {FILE}: {way}")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = Calibration(file["bounds"].astype(float), file["errors"].astype(float), str(file["weights"]))
-    except Exception as error:  # zipfile and numpy raise many types for a broken file
-        raise ValueError(f"{path} is not what this version writes ({error}): {way}") from error
-    if found.weights != weights:
-        raise ValueError(f"{path} belongs to other weights: {way}")
-    return found
+    """As conformal.load."""
+    return conformal.load(folder, weights, "molecules")
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def test_intervals_cover_and_probabilities_are_right_whatever_the_noise():
     for p, hit in ((each[:, 0], met[:, 0]), (each[:, 1], met[:, 1]), (both, met.all(1))):
         assert abs(p.mean() - hit.mean()) < 0.03
     assert both.mean() < 0.8 * (each[:, 0] * each[:, 1]).mean(), "the errors exclude each other"
-    with pytest.raises(ValueError, match="39 held-out molecules"):
+    with pytest.raises(ValueError, match="39 held-out items"):
         calibrated(mean[:39], std[:39], truth[:39])
 
 
