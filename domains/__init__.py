@@ -4,7 +4,7 @@ from importlib import import_module
 
 from difusa.shared.domain import Domain
 
-NAMES = ("heritage", "materials", "molecules")
+NAMES = ("heritage", "medical", "materials", "molecules")
 
 
 def domain(name: str) -> Domain:

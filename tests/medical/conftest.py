@@ -1,0 +1,49 @@
+"""What the tests of scans share: small volumes with slanted axes, written as NIfTI or as a DICOM series."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pydicom")
+pytest.importorskip("nibabel")
+
+
+def slanted(spacing=(0.9, 1.1, 2.5), turns=(0.3, -0.2, 0.5), flips=(1, 1, 1), order=(0, 1, 2)) -> np.ndarray:
+    """An affine of voxels of `spacing` mm, turned about x, y and z by `turns` (radians), axes flipped and reordered."""
+    c, s = np.cos(turns), np.sin(turns)
+    x = np.array([[1, 0, 0], [0, c[0], -s[0]], [0, s[0], c[0]]])
+    y = np.array([[c[1], 0, s[1]], [0, 1, 0], [-s[1], 0, c[1]]])
+    z = np.array([[c[2], -s[2], 0], [s[2], c[2], 0], [0, 0, 1]])
+    affine = np.eye(4)
+    affine[:3, :3] = (z @ y @ x)[:, list(order)] * flips * spacing
+    affine[:3, 3] = [-71.25, 33.0625, 12.123456]
+    return affine
+
+
+AFFINES = {
+    "straight": np.diag([1.0, 1.0, 1.0, 1.0]),
+    "oblique": slanted(),
+    "left-handed": slanted(flips=(-1, 1, 1)),
+    "flipped slices": slanted(flips=(1, 1, -1)),
+    "anisotropic": slanted(spacing=(0.4296875, 0.4296875, 6.5)),
+    "sagittal": slanted(order=(1, 2, 0)),
+}
+
+
+@pytest.fixture(params=AFFINES, ids=list(AFFINES))
+def affine(request):
+    return AFFINES[request.param]
+
+
+@pytest.fixture
+def volume():
+    """Whole numbers [12, 10, 6] int16, as a scanner stores them."""
+    return np.random.default_rng(5).integers(-900, 1800, (12, 10, 6)).astype(np.int16)
+
+
+@pytest.fixture
+def series(tmp_path, volume):
+    """A folder of six slices in oblique position."""
+    from difusa.domains.medical.export import save
+    from difusa.domains.medical.scan import Made, Scan
+
+    return save(Scan(volume, AFFINES["oblique"], "T2"), tmp_path / "series", Made("simulated"))
