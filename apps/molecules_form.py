@@ -127,7 +127,11 @@ def ranges(offered: dict[str, tuple[float, float, str]], _) -> dict:
         _("How loudly the properties are heard"), 1.0, 4.0, step=0.5, key=kept("guidance", 1.0),
         help=_("1: as the model was trained. More: more hits, less variety, twice the time."),
     )  # fmt: skip
-    return {"property": told, "guidance": guidance}
+    rank = st.toggle(
+        _("Best first"), key=kept("rank", False),
+        help=_("By Pareto fronts of the probabilities: nothing in the first is worse in all that was asked for."),
+    )  # fmt: skip
+    return {"property": told, "guidance": guidance, "rank": rank}
 
 
 def property_names(_) -> dict[str, str]:

@@ -164,9 +164,11 @@ def test_properties_are_offered_where_the_model_hears_them(site, small_models, t
     at = opened()
     at.pills(key="mol_properties").select("gap").run()
     at.slider(key="mol_range_gap").set_range(6.5, 7.25).run()
+    at.toggle(key="mol_rank").set_value(True).run()
     assert not at.exception and not at.warning
     button(at, "Generate").click().run()
     assert started_with[0]["property"] == ["gap=6.5..7.25"] and started_with[0]["guidance"] == 1
+    assert started_with[0]["rank"] is True
 
 
 def test_a_missing_model_is_told_with_the_way_out(site, monkeypatch):
