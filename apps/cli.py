@@ -30,6 +30,8 @@ VERBS = {
     "heritage find": Verb("find the damage in a picture: a mask", "difusa.domains.heritage.find:find_damage"),
     "heritage calibrate": Verb("fit the interval on held-out files", "difusa.domains.heritage.calibration:calibrate"),
     "heritage evaluate": Verb("score restorations against the truth", "difusa.domains.heritage.metrics:evaluate"),
+    "materials evaluate": Verb("judge crystals: valid, new, stable", "difusa.domains.materials.metrics:evaluate"),
+    "materials calibrate": Verb("fit a regressor's intervals", "difusa.domains.materials.calibrating:calibrate"),
     "molecules generate": Verb("draw new molecules, under hard constraints", "difusa.domains.molecules.task:generate"),
     "molecules conformers": Verb("place the atoms of given SMILES", "difusa.domains.molecules.conformers:conformers"),
     "molecules grow": Verb("keep a fragment, and complete it", "difusa.domains.molecules.grow:grow"),

@@ -112,7 +112,7 @@ def table(found: dict) -> str:
         if one["value"] is not None:
             ends = "" if one["low"] is None else f" ({by * one['low']:.3g} to {by * one['high']:.3g})"
             text = f"{by * one['value']:.4g}{unit}{ends}"
-        lines.append(f"  {name:<24} {text:<28} n={one['n']}  {found['protocols'].get(name, '')}".rstrip())
+        lines.append(f"  {name:<24} {text:<28} n={one['n']}")
     lines.append(f"  {'distance from held-out':<24} {'Wasserstein-1':>14} {'floor':>9} {'JS (bits)':>11} {'floor':>9}")
     for name, d in found["distributions"].items():
         cells = [d.get("wasserstein"), d["floor"]["wasserstein"], d.get("jensen_shannon"), d["floor"]["jensen_shannon"]]
@@ -123,4 +123,5 @@ def table(found: dict) -> str:
         shown = told if judge == "read" else told[:1]
         lines.append(f"  failed, {judge}: {count}")
         lines += [f"    {f.get('name') or 'row ' + str(f['row'])}: {f['reason']}" for f in shown]
-    return "\n".join(lines)
+    measured = [name for name in found["protocols"] if found[name]["n"]]
+    return "\n".join([*lines, "protocols:", *(f"  {name}: {found['protocols'][name]}" for name in measured)])
