@@ -81,6 +81,15 @@ def guide_of(model, elements: tuple[int, ...], named: str | None, aim: Aims, dev
     return used, {"name": found.name, "sha256": found.sha256}
 
 
+def helm_of(teller, aim: Aims):
+    """What the guide steers by, or None where there is no guide or nothing is asked for."""
+    from difusa.domains.molecules.steering import Helm
+
+    if teller is None or not aim.targets:
+        return None
+    return Helm(teller.network, aim.wishes.names, aim.wishes.mean.tolist(), aim.wishes.std.tolist())
+
+
 def ordered(molecules: list[Molecule], asked: list[str]) -> list[Molecule]:
     """By Pareto front of the probabilities in the tags `asked` (without P_ALL), each with its FRONT; broken ones last."""
     from difusa.domains.molecules.ranking import ranked

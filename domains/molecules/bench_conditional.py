@@ -7,6 +7,7 @@ import numpy as np
 from difusa.domains.molecules.bench_setup import OURS, Setup
 
 PROPERTY, GUIDE, JUDGE = "qm9-property", "qm9-guide", "qm9-judge"
+STEERING = 1.0  # as the verb does where nothing is said
 HALF = "second"  # of the training split, which the generator and its guide have seen; the judge has seen the other
 BOUNDS = {
     "floor": "the judge on held-out data (floor)",
@@ -50,8 +51,8 @@ def rows(setup: Setup, generator, guide, judge, placer) -> None:
 
     def draw(exact: bool):
         return metrics.drawer(
-            str(generator.folder), count=count, steps=setup.steps, seed=setup.asked.seed, exact=exact,
-            guide=None if exact else str(guide.folder), hydrogens=str(placer.folder), device=setup.asked.device,
+            str(generator.folder), count=count, steps=setup.steps, seed=setup.asked.seed, exact=exact, steering=STEERING,
+            guide=str(guide.folder), hydrogens=str(placer.folder), device=setup.asked.device,
             batch=setup.asked.batch or 1000,
         )  # fmt: skip
 
@@ -63,7 +64,13 @@ def rows(setup: Setup, generator, guide, judge, placer) -> None:
             shares = {f"valid_{name}": one["valid"] for name, one in found.items()}
             yield told | shares | {"seconds": time.perf_counter() - began}
 
-    settings = usual | {"molecules": count, "steps": setup.steps, "hydrogens": placer.sha256, "threads": setup.threads}
+    settings = usual | {
+        "molecules": count,
+        "steps": setup.steps,
+        "steering": STEERING,
+        "hydrogens": placer.sha256,
+        "threads": setup.threads,
+    }
     common = {"seeds": [setup.asked.seed], "model": generator.sha256}
     row = setup.store.row(OURS, "conditional", ["each alone"], alone, settings=settings, **common)
     setup.tell(row, tuple(network.names))

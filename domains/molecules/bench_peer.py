@@ -12,7 +12,8 @@ from torch import Tensor
 
 from difusa.domains.molecules.molecule import Molecule, Skeleton, assemble
 from difusa.domains.molecules.network import CATEGORIES, pairs_of
-from difusa.domains.molecules.sampling import Plan, blank, decoded, encoded, in_groups
+from difusa.domains.molecules.plan import Plan
+from difusa.domains.molecules.sampling import blank, decoded, encoded, in_groups
 from difusa.shared.levels import alphas_cumprod
 from difusa.shared.spaces import State
 

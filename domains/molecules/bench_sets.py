@@ -10,8 +10,8 @@ import numpy as np
 from difusa.domains.models import find
 from difusa.domains.molecules.bench_setup import HELD_OUT, OURS, Setup
 from difusa.domains.molecules.packed import Packed
+from difusa.domains.molecules.plan import Plan
 from difusa.domains.molecules.report import Row, measure
-from difusa.domains.molecules.sampling import Plan
 from difusa.shared.files import sha256
 
 SHARES = (

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from difusa.domains.molecules import drugs, qm9
 from difusa.domains.molecules.packed import Packed, cached
+from difusa.shared import benchmark
 from difusa.shared.bench import Bench
 from difusa.shared.benchmark import Asked
 
@@ -22,7 +23,7 @@ class Setup:
 
     def usual(self, given, full, quick):
         """What was given, else the full or the quick bench's own."""
-        return (quick if self.asked.quick else full) if given is None else given
+        return benchmark.usual(self.asked, given, full, quick)
 
     @property
     def n(self) -> int:
@@ -85,11 +86,8 @@ class Setup:
 
     def missing(self, method: str, task: str, why: Exception | str) -> None:
         """A row that cannot be made, with its cause in one line."""
-        cause = " ".join(str(why).split())
-        self.store.missing(method, task, cause)
-        print(f"{task:12} {method:26} missing: {cause}", flush=True)
+        benchmark.missing(self.store, method, task, why)
 
     def tell(self, row: dict, names: tuple[str, ...]) -> None:
         """A finished row on the terminal."""
-        shown = "  ".join(f"{k} {row['metrics'][k]['value']:.4g}" for k in names if k in row["metrics"])
-        print(f"{row['task']:12} {row['method']:26} n {row['n']}  {shown}", flush=True)
+        benchmark.tell(row, names)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from difusa.domains.molecules.bench_setup import OURS, Setup
-from difusa.domains.molecules.sampling import Plan
+from difusa.domains.molecules.plan import Plan
 
 PADDED, GROUPED = "plain loop, diffusers, one padded batch", "plain loop, diffusers, grouped as the verb"
 STEPS = 20

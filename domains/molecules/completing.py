@@ -15,7 +15,8 @@ from difusa.domains.molecules.constraints import Constrained, settled_elements
 from difusa.domains.molecules.fragments import Fragment
 from difusa.domains.molecules.molecule import Skeleton
 from difusa.domains.molecules.network import CATEGORIES, ONEHOT, pairs_of
-from difusa.domains.molecules.sampling import ROWS, Plan, decoded, encoded, in_groups, tempered, wished
+from difusa.domains.molecules.plan import Plan
+from difusa.domains.molecules.sampling import ROWS, decoded, encoded, in_groups, tempered, wished
 from difusa.shared.samplers import SAMPLERS, last
 from difusa.shared.seeds import streams
 from difusa.shared.spaces import Centred, Euclidean, Held, Product, State

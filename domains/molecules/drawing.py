@@ -13,8 +13,10 @@ from difusa.domains.molecules.completing import grown
 from difusa.domains.molecules.fragments import Fragment, ends
 from difusa.domains.molecules.guide import Guide
 from difusa.domains.molecules.molecule import Molecule, Skeleton, assemble
+from difusa.domains.molecules.plan import HYDROGEN_SHARE, Plan
 from difusa.domains.molecules.report import Row, verdict
-from difusa.domains.molecules.sampling import HYDROGEN_SHARE, Plan, decoded, hydrogens, skeletons
+from difusa.domains.molecules.sampling import decoded, hydrogens, skeletons
+from difusa.domains.molecules.steering import Helm
 from difusa.domains.molecules.wishes import TAGS
 from difusa.shared.run import Counted
 from difusa.shared.run import Counter as Evaluations
@@ -28,7 +30,8 @@ class Tools:
     """What molecules are drawn with. skeleton, places: the two networks; tags: written on every molecule.
 
     fragment: every molecule begins with it; its atoms that grew are told by the tag ATTACHED. look: shown the estimates of
-    the first skeleton as it forms, one call an evaluation. guide: tells the properties of each molecule.
+    the first skeleton as it forms, one call an evaluation. guide: tells the properties of each molecule; helm: pulls towards
+    what is asked for.
     """
 
     skeleton: object
@@ -39,6 +42,7 @@ class Tools:
     fragment: Fragment | None = None
     look: Callable[[Skeleton], None] | None = None
     guide: Guide | None = None
+    helm: Helm | None = None
     evaluations: tuple[list[Evaluations], list[Evaluations]] = field(default_factory=lambda: ([], []))
 
     def watch(self, stage: int) -> Callable:
@@ -65,7 +69,7 @@ class Tools:
     @property
     def evaluations_a_sample(self) -> int:
         most = [max((c.evaluations for c in stage), default=0) for stage in self.evaluations]
-        return most[0] * self.plan.each + most[1]
+        return (self.plan.cost(most[0]) if most[0] else 0) + most[1]
 
 
 def draw(tools: Tools, indices: Sequence[int], ran: Callable[[float], None] | None = None) -> list[Molecule]:
@@ -77,6 +81,7 @@ def draw(tools: Tools, indices: Sequence[int], ran: Callable[[float], None] | No
     makes = partial(grown, tools.skeleton, tools.fragment) if tools.fragment else partial(skeletons, tools.skeleton)
     if wish is not None:
         makes = partial(makes, wish=asked.wishes.standard(wish))
+        makes = makes if tools.fragment else partial(makes, helm=tools.helm)
     bare = makes(
         pairs[:, 0].tolist(), plan, indices, elements=elements, allowed=asked.allowed, formula=asked.formula,
         carried=pairs[:, 1].tolist() if asked.exact else None, watch=tools.watch(0), ran=told[0],

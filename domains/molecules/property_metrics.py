@@ -144,8 +144,8 @@ def in_ranges(draw: Callable, judge, elements: Sequence[int], targets: Sequence,
 
 
 def drawer(
-    model: str, *, count: int, steps: int = 50, seed: int = 0, guidance: float = 1.0, exact: bool = False,
-    guide: str | None = None, hydrogens: str | None = None, device: str = "cpu", batch: int = 1000,
+    model: str, *, count: int, steps: int = 50, seed: int = 0, guidance: float = 1.0, steering: float = 0.0,
+    exact: bool = False,    guide: str | None = None, hydrogens: str | None = None, device: str = "cpu", batch: int = 1000,
 ) -> Callable:  # fmt: skip
     """draw(targets) -> `count` raw draws of a model that hears properties, as `asked_alone` and `in_ranges` want them.
 
@@ -154,24 +154,26 @@ def drawer(
     """
     from dataclasses import replace
 
-    from difusa.domains.molecules.aims import Aims, aims, guide_of
+    from difusa.domains.molecules.aims import Aims, aims, guide_of, helm_of
     from difusa.domains.molecules.asked import ask
     from difusa.domains.molecules.drawing import Tools
     from difusa.domains.molecules.drawing import draw as drawn
-    from difusa.domains.molecules.sampling import Plan
+    from difusa.domains.molecules.plan import Plan
     from difusa.domains.molecules.verbs import pair
 
     found, placer, sizes, _ = pair(model, hydrogens)
     wishes = aims(found.folder, ()).wishes
     if wishes is None:
         raise ValueError(f"model {found.name!r} hears no property")
-    networks, plan = (found.load(device), placer.load(device)), Plan(steps=steps, seed=seed, guidance=guidance)
+    networks, plan = (found.load(device), placer.load(device)), Plan(
+        steps=steps, seed=seed, guidance=guidance, steering=steering
+    )  # fmt: skip
 
     def draw(targets: Sequence) -> list:
         aim = Aims(wishes, tuple(targets))
         asked = replace(ask(sizes), wishes=wishes, targets=aim.targets, exact=exact)
         teller, _ = guide_of(found, sizes.elements, guide, aim, device)
-        tools = Tools(*networks, plan, asked, {}, guide=teller)
+        tools = Tools(*networks, plan, asked, {}, guide=teller, helm=helm_of(teller, aim))
         parts = (range(k, min(k + batch, count)) for k in range(0, count, batch))
         return [m for part in parts for m in drawn(tools, part)]
 

@@ -1,7 +1,6 @@
 """Drawing molecules: first the skeletons of heavy atoms, then the places of their hydrogens."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,65 +11,16 @@ from difusa.domains.molecules.chemistry import CHARGES
 from difusa.domains.molecules.constraints import Constrained, likelihoods, settled_elements
 from difusa.domains.molecules.molecule import Skeleton, assemble
 from difusa.domains.molecules.network import CATEGORIES, ONEHOT, pairs_of
+from difusa.domains.molecules.plan import Plan
+from difusa.domains.molecules.steering import Helm
 from difusa.domains.molecules.valences import filled
 from difusa.shared.guidance import Guided
-from difusa.shared.samplers import SAMPLERS, Tempered, last, schedule, start
+from difusa.shared.samplers import SAMPLERS, Tempered, last, start
 from difusa.shared.seeds import stream, streams
 from difusa.shared.spaces import Centred, Euclidean, Held, Product, Space, State
 
 ROWS = 288  # atoms a network run: samples of one size are run ROWS // size at a time, whatever --batch says
 HYDROGENS = 1  # part of a sample's random stream: their places must not depend on the skeleton's own noise
-HYDROGEN_SHARE = 5  # one evaluation in so many goes to the hydrogens
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How molecules are drawn; its repr is the audit record.
-
-    steps: network evaluations a molecule at most, both stages and guidance counted; levels in units of the network's
-    coordinates (2 angstrom); temperature: factor of the noise (1 samples the model). guidance: 1 samples the model under its
-    wish, more goes beyond it, at two evaluations a step.
-    """
-
-    steps: int = 50
-    sampler: str = "dpmpp_2m"
-    seed: int = 0
-    guidance: float = 1.0
-    temperature: float = 1.0
-    sigma_min: float = 0.02
-    sigma_max: float = 10.0
-    hydrogen_sigma_max: float = 1.0
-
-    def __post_init__(self):
-        if self.steps < 4:
-            raise ValueError(f"--steps {self.steps}: at least 4, three for the skeleton and one for the hydrogens")
-        if self.sampler not in SAMPLERS:
-            raise ValueError(f"--sampler {self.sampler}: there are {', '.join(SAMPLERS)}")
-        if not self.temperature >= 0:
-            raise ValueError(f"--temperature must be 0 or more, got {self.temperature}")
-        if not 0 <= self.guidance <= 20:
-            raise ValueError(
-                f"--guidance {self.guidance}: between 0 (the wish is not heard) and 20; 1 samples the model"
-            )
-        if (self.steps - self.hydrogen_steps) // self.each < 2:
-            raise ValueError(f"--steps {self.steps} --guidance {self.guidance}: too few; guidance costs two a step")
-
-    @property
-    def hydrogen_steps(self) -> int:
-        return max(1, self.steps // HYDROGEN_SHARE)
-
-    @property
-    def each(self) -> int:
-        """Network evaluations in one of a skeleton's denoiser."""
-        return 2 if self.guidance != 1 else 1
-
-    def sigmas(self) -> Tensor:
-        """Levels of the skeleton's walk."""
-        return schedule(self.sampler, (self.steps - self.hydrogen_steps) // self.each, self.sigma_min, self.sigma_max)
-
-    def hydrogen_sigmas(self) -> Tensor:
-        """Levels of the hydrogens' walk."""
-        return schedule("dpmpp_2m", self.hydrogen_steps, 0.01, self.hydrogen_sigma_max)
 
 
 def in_groups(sizes: Sequence[int]) -> Iterator[tuple[int, list[int], int]]:
@@ -96,6 +46,7 @@ def skeletons(
     formula: dict[int, int] | None = None,
     carried: Sequence[int] | None = None,
     wish: np.ndarray | None = None,
+    helm: Helm | None = None,
     watch=None,
     ran=None,
 ) -> list[Skeleton]:
@@ -104,7 +55,8 @@ def skeletons(
     elements: atomic number of each class; allowed: atomic numbers that may occur (hydrogen never does). formula: heavy
     atoms by atomic number, their sum that of every skeleton; carried[k]: its hydrogens in all. All three are obeyed always.
     wish [k, P]: what each is asked to have, as wishes.Wishes.standard gives it; not a number where nothing is asked.
-    watch: wraps the denoiser of a trajectory (Run.counted); ran(count): called after each group.
+    helm: pulls towards the wish, as hard as plan.steering says. watch: wraps the denoiser of a trajectory (Run.counted);
+    ran(count): called after each group.
     """
     device = next(network.parameters()).device
     mask = torch.tensor([float(n != 1 and (allowed is None or n in allowed)) for n in elements], device=device)
@@ -129,6 +81,8 @@ def skeletons(
         free = wished(
             lambda x, sigma, p=present, **w: network(x, sigma.float(), present=p, **w), asked, plan, space, device
         )
+        if helm and plan.steering and asked is not None:
+            free = helm.steered(free, torch.from_numpy(asked).to(device), present, space, plan.steering)
         denoise = Constrained(free, mask, counts, total)
         sigmas = plan.sigmas()
         with torch.no_grad():

@@ -29,6 +29,7 @@ def generate(
     seed: int = 0,
     sampler: str = "dpmpp_2m",
     guidance: float = 1.0,
+    steering: float = 1.0,
     temperature: float = 1.0,
     report: Path | None = None,
     model: str = "qm9",
@@ -68,6 +69,8 @@ def generate(
     sampler: one of the core's samplers.
     guidance: how loudly the network hears the properties: 1 as it was trained; more goes beyond it, at the cost of variety
         and of two evaluations a step.
+    steering: how hard the guide's gradient pulls towards the properties, at one evaluation of a middle level; 0 leaves it out.
+        It pulls where there is a guide and no scaffold.
     temperature: factor of the noise; 1 samples the model, other values depart from it.
     report: JSON file for the run's figures.
     model: shipped model or a folder written by `difusa train`; for properties, MODEL-property where MODEL hears none.
@@ -82,7 +85,7 @@ def generate(
     Returns the run's figures, also written to `report`. Raises ValueError or OSError with the way out. When it is stopped,
     what is finished goes to OUT.part.SUFFIX.
     """
-    from difusa.domains.molecules.aims import aims, guide_of, hearing, ordered
+    from difusa.domains.molecules.aims import aims, guide_of, hearing, helm_of, ordered
     from difusa.domains.molecules.aims import figures as told_of
     from difusa.domains.molecules.asked import ask
     from difusa.domains.molecules.drawing import Drawn, Tools
@@ -104,8 +107,10 @@ def generate(
     note = asked.chosen.note if asked.chosen else ""
     if note:
         print(note, file=sys.stderr)
+    helm = helm_of(teller, aim) if fragment is None else None
+    use = replace(use, plan=replace(use.plan, steering=steering if helm else 0.0))
     with Run("molecules generate", seed=seed, model=use.model, device=device, progress=progress) as run:
-        tools = Tools(*use.networks(device), use.plan, asked, use.tags(), fragment, look, teller)
+        tools = Tools(*use.networks(device), use.plan, asked, use.tags(), fragment, look, teller, helm)
         drawn = Drawn()
         try:
             seconds = _fill(drawn, tools, count, batch, valid_only, run)

@@ -13,7 +13,7 @@ WRITERS = {".sdf": "rdkit", ".parquet": "pyarrow", ".xyz": "ase", ".extxyz": "as
 class Ready:
     """What a verb draws with, checked before any work.
 
-    out: the file to write; plan: a sampling.Plan; model, placer: the models of skeletons and of hydrogens, with the sizes
+    out: the file to write; plan: a plan.Plan; model, placer: the models of skeletons and of hydrogens, with the sizes
     each of them knows.
     """
 
@@ -39,8 +39,8 @@ class Ready:
 
 
 def ready(out: Path, count: int, batch: int, threads: int | None, model: str, hydrogens: str | None, **plan) -> Ready:
-    """The options that all these verbs have, checked; plan: fields of sampling.Plan. Raises as check_out, Plan and pair."""
-    from difusa.domains.molecules.sampling import Plan
+    """The options that all these verbs have, checked; plan: fields of plan.Plan. Raises as check_out, Plan and pair."""
+    from difusa.domains.molecules.plan import Plan
     from difusa.shared.run import set_threads
 
     out = check_out(out)

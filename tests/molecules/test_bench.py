@@ -15,7 +15,7 @@ from difusa.domains import models
 from difusa.domains.molecules import bench_conditional, bench_page, bench_peer, bench_sets, qm9
 from difusa.domains.molecules.bench_setup import HELD_OUT, OURS, Setup
 from difusa.domains.molecules.packed import pack
-from difusa.domains.molecules.sampling import Plan
+from difusa.domains.molecules.plan import Plan
 from difusa.shared.bench import Bench
 from difusa.shared.benchmark import Asked
 from difusa.shared.files import sha256

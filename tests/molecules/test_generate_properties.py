@@ -11,9 +11,12 @@ pytest.importorskip("rdkit")
 from difusa.apps.arguments import read as arguments
 from difusa.domains import models
 from difusa.domains.molecules.network import Molecules, adopt
+from difusa.domains.molecules.plan import Plan
 from difusa.domains.molecules.readers import load
-from difusa.domains.molecules.sampling import Plan, skeletons
+from difusa.domains.molecules.sampling import blank, skeletons
+from difusa.domains.molecules.steering import Helm
 from difusa.domains.molecules.task import generate
+from difusa.shared.spaces import Centred, Euclidean, Product
 
 SMALL = {"elements": 5, "width": 32, "edge": 16, "hidden": 32, "heads": 4, "layers": 1}
 ELEMENTS = (6, 7, 8, 9, 1)
@@ -104,7 +107,7 @@ def test_the_batch_does_not_change_a_byte(made, tmp_path, guidance):
 
 
 def test_guidance_counts_two_evaluations_and_changes_the_draws(made, tmp_path):
-    wish = dict(count=6, property=("gap=8..9",), **(made | {"steps": 11}))
+    wish = dict(count=6, property=("gap=8..9",), steering=0.0, **(made | {"steps": 11}))
     plain = generate(out=tmp_path / "plain.sdf", **wish)
     loud = generate(out=tmp_path / "loud.sdf", guidance=3.0, **wish)
     assert (plain["network_evaluations"], loud["network_evaluations"]) == (9 + 2, 4 * 2 + 2)
@@ -184,3 +187,43 @@ def test_the_option_is_said_once_for_each_property():
     )
     assert said["property"] == ("gap=6..8", "mu=..1.5") and said["rank"]
     assert arguments(generate, "generate", ["--out", "x.sdf"])["property"] == ()
+
+
+def test_steering_moves_a_state_up_the_guides_likelihood(made):
+    guide = filled(models.find(made["guide"], domain="molecules").load("cpu"))
+    helm = Helm(guide, ("mu", "gap"), [2.5, 7.0], [1.2, 1.0])
+    wish = torch.tensor([[torch.nan, 1.5], [-1.0, torch.nan]])
+    present = torch.ones(2, 5, dtype=torch.bool)
+    torch.manual_seed(0)
+    x = {k: torch.randn_like(v) for k, v in blank(guide, 2, 5).items()}
+    space = Product(coords=Centred(), **{k: Euclidean() for k in x if k != "coords"})
+    x["coords"] = Centred().project(x["coords"])
+    sigma = torch.tensor(0.5)
+
+    def still(x, sigma):
+        return x
+
+    def off(state):
+        told = guide(state, sigma, present=present)[0]
+        gap, mu = (told[:, guide.names.index(k)] for k in ("gap", "mu"))
+        return torch.stack([(gap[0] - 8.5).abs(), (mu[1] - 1.3).abs()])
+
+    moved = helm.steered(still, wish, present, space, 1e-3)(x, sigma)
+    with torch.no_grad():
+        assert (off(moved) < off(x)).all()
+    outside = helm.steered(still, wish, present, space, 1e-3)(x, torch.tensor(5.0))
+    assert all(torch.equal(outside[k], x[k]) for k in x)
+    asks = torch.full((2, 2), torch.nan)
+    unasked = helm.steered(still, asks, present, space, 1.0)(x, sigma)
+    assert all(torch.allclose(unasked[k], x[k], atol=1e-6) for k in x)  # the centre is taken off again, which rounds
+
+
+def test_what_steering_costs_is_counted(made, tmp_path):
+    told = [
+        generate(out=tmp_path / "x.sdf", count=3, property=("gap=8",), steering=s, **made | {"steps": 20})
+        for s in (0, 1)
+    ]
+    assert [t["network_evaluations"] <= 20 for t in told] == [True, True]
+    assert "steering=1" in told[1]["plan"] and len(Plan(steps=20, steering=1).sigmas()) < len(Plan(steps=20).sigmas())
+    with pytest.raises(ValueError, match="--steering -1"):
+        generate(out=tmp_path / "x.sdf", count=3, property=("gap=8",), steering=-1, **made)

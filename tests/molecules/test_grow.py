@@ -14,8 +14,8 @@ from difusa.domains.molecules.completing import grown
 from difusa.domains.molecules.fragments import fit, read_fragment
 from difusa.domains.molecules.grow import between, grow, scaffolded
 from difusa.domains.molecules.network import Molecules
+from difusa.domains.molecules.plan import Plan
 from difusa.domains.molecules.readers import load
-from difusa.domains.molecules.sampling import Plan
 from difusa.domains.molecules.sizes import Sizes
 from difusa.domains.molecules.task import generate
 

@@ -7,7 +7,8 @@ import torch
 from difusa.domains.molecules.chemistry import ELEMENTS
 from difusa.domains.molecules.molecule import assemble
 from difusa.domains.molecules.network import Molecules
-from difusa.domains.molecules.sampling import Plan, hydrogens, skeletons
+from difusa.domains.molecules.plan import Plan
+from difusa.domains.molecules.sampling import hydrogens, skeletons
 
 QM9 = ELEMENTS["qm9"]
 SIZES = [9, 8, 9, 7, 1, 9, 2, 8]
