@@ -65,3 +65,21 @@ class Benchmark:
                 raise ValueError(
                     f"bench {name} has no use for --{f.name}; it takes --{', --'.join((*COMMON, *self.takes))}"
                 )
+
+
+def usual(asked: Asked, given, full, quick):
+    """What was given, else the full or the quick bench's own."""
+    return (quick if asked.quick else full) if given is None else given
+
+
+def missing(store: Bench, method: str, task: str, why: Exception | str) -> None:
+    """A row that cannot be made, with its cause in one line, which is printed too."""
+    cause = " ".join(str(why).split())
+    store.missing(method, task, cause)
+    print(f"{task:12} {method:26} missing: {cause}", flush=True)
+
+
+def tell(row: dict, names: tuple[str, ...]) -> None:
+    """A finished row on the terminal."""
+    shown = "  ".join(f"{k} {row['metrics'][k]['value']:.4g}" for k in names if k in row["metrics"])
+    print(f"{row['task']:12} {row['method']:26} n {row['n']}  {shown}", flush=True)
