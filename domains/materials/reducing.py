@@ -75,3 +75,19 @@ def _niggli(cell: np.ndarray, frac: np.ndarray, numbers: np.ndarray, tags: dict)
         raise ValueError(f"the cell {np.round(cell, 3).tolist()} cannot be reduced")
     places = frac @ cell @ np.linalg.inv(short) % 1.0
     return Crystal(np.array(short), numbers.astype(np.uint8), np.where(places >= 1 - 1e-12, 0.0, places), tags)
+
+
+def standard(crystal: Crystal, tolerance: float = TIGHT) -> Crystal:
+    """The crystal in the conventional cell of its space group, in spglib's standard setting, idealised."""
+    import spglib
+
+    cell = (crystal.cell, crystal.frac, crystal.numbers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = spglib.standardize_cell(cell, to_primitive=False, no_idealize=False, symprec=tolerance)
+    if found is None:
+        raise ValueError(
+            f"no conventional cell can be found at {tolerance} angstrom: atoms overlap, or the cell is flat"
+        )
+    frac = found[1] % 1.0
+    return Crystal(np.array(found[0]), found[2].astype(np.uint8), np.where(frac == 1.0, 0.0, frac), crystal.tags)

@@ -1,0 +1,138 @@
+"""The verb of materials: generate draws new crystals, under hard constraints where they are given."""
+
+import sys
+from pathlib import Path
+
+from difusa.domains.materials.verbs import REPORT, ready, rescue, write
+from difusa.shared.run import Progress, Run
+
+__all__ = ["generate"]
+
+ATTEMPTS = 60  # draws of one sample whose symmetry is asked for
+
+
+def generate(
+    *,
+    out: Path,
+    count: int = 100,
+    elements: str | None = None,
+    contains: str | None = None,
+    exclude: str | None = None,
+    atoms: str | None = None,
+    spacegroup: int | None = None,
+    crystal_system: str | None = None,
+    property: tuple[str, ...] = (),
+    free: bool = False,
+    balance: bool = True,
+    symmetrised: bool = False,
+    steps: int = 50,
+    seed: int = 0,
+    sampler: str = "dpmpp_2m",
+    guidance: float = 1.0,
+    report: Path | None = None,
+    model: str = "materials",
+    device: str = "cpu",
+    threads: int | None = None,
+    batch: int = 200,
+    progress: Progress | None = None,
+    look=None,
+) -> dict:
+    """Draw new crystals: exactly COUNT of them, broken ones included and told apart by their tags.
+
+    Each takes its space group and the kinds of its sites from a training crystal, as often as they occur there; cell, places
+    and elements are the network's. OUT holds NNNNN.cif for each, all.extxyz and report.json. Each carries formula, spacegroup
+    (spglib at 0.01 angstrom), spacegroup_loose (at 0.1), shortest_distance (angstrom), charge_balanced (smact), seed, index
+    (of its random stream), model (SHA-256 of the weights), lent (the space group it was drawn in; 0: none) and, if two atoms
+    are nearer than 0.5 angstrom or the cell has collapsed, broken.
+
+    out: folder to write.
+    count: crystals to write.
+    elements: the only elements that may occur, such as Li,P,O,F; always obeyed.
+    contains: elements that every crystal has, such as Li,O; always obeyed.
+    exclude: elements that none has, such as Pb,Cd; always obeyed.
+    atoms: how many in the primitive cell, such as 4..16; always obeyed.
+    spacegroup: international number that every crystal has at 0.01 angstrom; always obeyed.
+    crystal_system: the same for triclinic, monoclinic, orthorhombic, tetragonal, trigonal, hexagonal or cubic.
+    property: what crystals should have, such as band_gap=1..2 (eV), formation_energy=..-1 or e_above_hull=0 (eV/atom); said
+        once for each of several. Likely, not certain.
+    free: impose no symmetry at all; it is then rarely found.
+    balance: draw elements again until smact calls the composition valid, as far as that can be; --no-balance leaves the
+        network's first draw.
+    symmetrised: write the conventional cell with the operations of its space group.
+    steps: network evaluations a crystal, at most.
+    seed: the same seed gives the same bytes.
+    sampler: one of the core's samplers.
+    guidance: how loudly the network hears the properties: 1 as it was trained; more goes beyond it, at two evaluations a step.
+    report: another JSON file for the run's figures.
+    model: shipped model or a folder written by `difusa train`.
+    device: cpu or cuda.
+    threads: number of CPU threads; bytes depend on it.
+    batch: crystals in flight at once; bytes do not depend on it. Small numbers are slow: those of about one size run together.
+    progress: called with (done, total) crystals.
+    look: called with the first crystal's estimate after each network evaluation, to show how it forms.
+
+    Returns the run's figures. Raises ValueError or OSError with the way out.
+    """
+    from difusa.domains.materials.asked import ask
+    from difusa.domains.materials.describe import figures
+
+    if guidance != 1 and not property:
+        raise ValueError(f"--guidance {guidance}: nothing is guided without a property; leave it at 1")
+    walk = {"steps": steps, "seed": seed, "sampler": sampler, "guidance": guidance, "balance": balance}
+    use = ready(out, count, batch, threads, model, **walk)
+    limits = {
+        "elements": elements, "contains": contains, "exclude": exclude, "atoms": atoms, "spacegroup": spacegroup,
+        "crystal_system": crystal_system, "property": property, "free": free,
+    }  # fmt: skip
+    asked = ask(use.templates, use.wishes, **limits)
+    if asked.note:
+        print(asked.note, file=sys.stderr)
+    with Run("materials generate", seed=seed, model=use.model, device=device, progress=progress) as run:
+        network, crystals, began = use.model.load(device), [], run.seconds
+        again = 0
+        try:
+            for first in range(0, count, batch):
+                made, redrawn = drawn(network, asked, use, range(first, min(first + batch, count)), run, look)
+                crystals, again = crystals + made, again + redrawn
+                run.progress(len(crystals), count)
+        except BaseException:
+            rescue(crystals, use.out, symmetrised)
+            raise
+        seconds = (run.seconds - began) / count
+        write(crystals, use.out, symmetrised)
+        told = {
+            "count": len(crystals), "out": use.out, "plan": repr(use.plan), "symmetrised": symmetrised,
+            "constraints": limits, "note": asked.note, "templates": len(asked.rows), "drawn_again": again,
+            **figures(crystals, seconds),
+        }  # fmt: skip
+        run.write(use.out / REPORT, **told)
+        return run.write(report, **told)
+
+
+def drawn(network, asked, use, indices: range, run: Run, look=None) -> tuple[list, int]:
+    """The crystals of these samples, told; and how many draws did not obey the symmetry asked for and were made again.
+
+    Raises ValueError where ATTEMPTS draws of one sample do not.
+    """
+    from difusa.domains.materials.describe import described
+    from difusa.domains.materials.sampling import draw
+
+    found, left, again = {}, list(indices), 0
+    for attempt in range(ATTEMPTS):
+        orders = [asked.order(use.plan.seed, i, attempt) for i in left]
+
+        def watch(denoise):
+            return run.counted(denoise)
+
+        made = draw(network, orders, use.plan, left, attempt=attempt, watch=watch, look=look if not attempt else None)
+        for i, order, one in zip(left, orders, made):
+            crystal = described(one.crystal, use.tags(i) | {"lent": order.template.spacegroup})
+            if asked.obeyed(crystal.tags["spacegroup"]):
+                found[i] = crystal
+        left = [i for i in left if i not in found]
+        if not left:
+            return [found[i] for i in indices], again
+        again += len(left)
+    raise ValueError(
+        f"{len(left)} crystals had another symmetry than asked for in {ATTEMPTS} draws each; allow more elements or atoms"
+    )
