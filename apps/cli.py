@@ -24,6 +24,9 @@ VERBS = {
     "train": Verb("train a model from a recipe, resume it, or fine-tune one", "difusa.apps.train:train"),
     "pack": Verb("store a model in 8 or 4 bits a weight", "difusa.domains.models:pack"),
     "compare": Verb("two checkpoints on the same held-out examples", "difusa.apps.compare:compare"),
+    "keys init": Verb("make the keys that passports are signed with", "difusa.shared.passport.keys:init"),
+    "keys export": Verb("write their public half, for others", "difusa.shared.passport.keys:export"),
+    "verify": Verb("whether files are ours, and were they changed", "difusa.apps.verify:verify"),
     "data prepare": Verb("make a folder of pictures ready to train on", "difusa.shared.training.prepare:prepare"),
     "heritage restore": Verb("restore pictures, and map what was invented", "difusa.domains.heritage.task:restore"),
     "heritage undo": Verb("give back the original file from a bundle", "difusa.domains.heritage.task:undo"),
@@ -31,6 +34,8 @@ VERBS = {
     "heritage calibrate": Verb("fit the interval on held-out files", "difusa.domains.heritage.calibration:calibrate"),
     "heritage evaluate": Verb("score restorations against the truth", "difusa.domains.heritage.metrics:evaluate"),
     "materials evaluate": Verb("judge crystals: valid, new, stable", "difusa.domains.materials.metrics:evaluate"),
+    "materials cathode": Verb("draw hosts of Li or Na, rank by voltage", "difusa.domains.materials.worked:cathode"),
+    "materials abundant": Verb("draw crystals of common elements", "difusa.domains.materials.worked:abundant"),
     "materials calibrate": Verb("fit a regressor's intervals", "difusa.domains.materials.calibrating:calibrate"),
     "molecules generate": Verb("draw new molecules, under hard constraints", "difusa.domains.molecules.task:generate"),
     "molecules conformers": Verb("place the atoms of given SMILES", "difusa.domains.molecules.conformers:conformers"),
@@ -113,10 +118,10 @@ def call(argv: list[str]) -> int:
 
     arguments = read(function, f"difusa {name}", argv[len(name.split()) :])
     try:
-        function(**arguments)
+        done = function(**arguments)
     except ModuleNotFoundError as error:
         raise ValueError(missing_package(error.name) if error.name else str(error)) from error
-    return 0
+    return getattr(done, "exit_status", 0)
 
 
 def advice(error: Exception) -> str:
@@ -129,7 +134,7 @@ def advice(error: Exception) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The console script. Exit status: 0 done, 2 a mistake that the user can mend, 130 stopped by Ctrl-C."""
+    """The console script. Exit status: 0 done (or the verb's own), 2 a mistake that the user can mend, 130 stopped by Ctrl-C."""
     try:
         return call(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
