@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from difusa.shared.metrics import share
+
 FILE = "calibration.npz"
 LEVEL = 0.9
 JOINT = 4000  # held-out items whose errors travel with the guide
@@ -75,7 +77,7 @@ def calibrated(mean: np.ndarray, std: np.ndarray, truth: np.ndarray, weights: st
 def load(folder: Path, weights: str, domain: str) -> Calibration:
     """The calibration beside these weights (their SHA-256). Raises ValueError with the way out if there is none for them."""
     path = Path(folder) / FILE
-    way = f"run `difusa {domain} calibrate {folder}`"
+    way = f"run `difusa {domain} calibrate --model {folder}`"
     if not path.exists():
         raise ValueError(f"{folder} has no {FILE}: {way}")
     try:
@@ -86,3 +88,24 @@ def load(folder: Path, weights: str, domain: str) -> Calibration:
     if found.weights != weights:
         raise ValueError(f"{path} belongs to other weights: {way}")
     return found
+
+
+def curve(probability: np.ndarray, hit: np.ndarray, bins: int = 10) -> dict:
+    """How often what was given a probability came true: {"error", "rows": [{low, high, n, told, seen, seen_low, seen_high}]}.
+
+    probability, hit [n]. told: mean probability in the bin; seen: share of hits, with Wilson's 95 % interval; error: the
+    mean distance of the two, each bin as heavy as it is full (expected calibration error; Naeini et al. 2015).
+    """
+    probability, hit = np.asarray(probability, float), np.asarray(hit, bool)
+    if not len(hit) or not ((probability >= 0) & (probability <= 1)).all():
+        raise ValueError(f"{len(hit)} probabilities: at least one is needed, each between 0 and 1")
+    place, rows = np.minimum((probability * bins).astype(int), bins - 1), []
+    for k in range(bins):
+        here = place == k
+        if here.any():
+            seen = share(hit[here].astype(float))
+            ends = {"low": k / bins, "high": (k + 1) / bins, "n": int(here.sum())}
+            told = float(probability[here].mean())
+            rows.append(ends | {"told": told, "seen": seen.value, "seen_low": seen.low, "seen_high": seen.high})
+    off = sum(row["n"] * abs(row["told"] - row["seen"]) for row in rows) / len(hit)
+    return {"error": off, "rows": rows}

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from difusa.shared.benchmark import Benchmark
 from difusa.shared.domain import Domain, Trainable
 
 HERE = "difusa.domains.materials"
@@ -81,5 +82,13 @@ DOMAIN = Domain(
         "predict": late("predicting", "predict"),
         "evaluate": late("metrics", "evaluate"),
         "calibrate": late("calibrating", "calibrate"),
+        "cathode": late("worked", "cathode"),
+        "abundant": late("worked", "abundant"),
+    },
+    benches={
+        "materials": Benchmark(
+            late("bench", "measure"),
+            ("n", "model", "steps", "batch", "seeds", "costly", "workers", "checkpoints", "samples"),
+        ),
     },
 )

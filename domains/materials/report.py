@@ -83,7 +83,7 @@ def measure(
         elif crystal is not None:
             whole.append(i)
     charges = [c is not None and balanced(c.numbers) for c in crystals]
-    known = _known(packed)
+    known = known_of(packed)
     single = [whole[k] for k in unique([crystals[i] for i in whole])]
     novel = {i for i in single if crystals[i] not in known}
     drawn = np.sort(np.random.default_rng(seed).permutation(len(rows))[:costly]).tolist()
@@ -127,8 +127,8 @@ def relaxed(crystals: Sequence[Crystal | None], drawn: list[int], packed: Packed
         try:
             numbers = crystals[i].numbers
             formed = known.formation(numbers, one.energy)
-            above[i] = _hull(packed).above(numbers, formed)
-            strict[i] = _hull(packed, ("train", "calibrate", "test")).above(numbers, formed)
+            above[i] = hull_of(packed).above(numbers, formed)
+            strict[i] = hull_of(packed, ("train", "calibrate", "test")).above(numbers, formed)
         except ValueError as why:
             failed.append(failure(i, "hull", str(why)))
     medians = {
@@ -150,12 +150,13 @@ def relaxed(crystals: Sequence[Crystal | None], drawn: list[int], packed: Packed
 
 
 @lru_cache(maxsize=2)
-def _known(packed: Packed) -> Known:
+def known_of(packed: Packed) -> Known:
+    """The training split's structures."""
     return Known(packed, packed.rows("train"))
 
 
 @lru_cache(maxsize=4)
-def _hull(packed: Packed, splits: tuple[str, ...] = ("train",)) -> Hull:
+def hull_of(packed: Packed, splits: tuple[str, ...] = ("train",)) -> Hull:
     """Of the splits' Materials Project formation energies."""
     rows = np.concatenate([packed.rows(split) for split in splits])
     energies = packed.properties[rows, packed.property_names.index("formation_energy")]

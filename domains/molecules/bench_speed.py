@@ -1,13 +1,11 @@
 """Rows of the bench for speed: the verb, and the same networks in a plain loop, each in a process of its own."""
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from difusa.domains.molecules.bench_setup import OURS, Setup
 from difusa.domains.molecules.plan import Plan
+from difusa.shared.alone import alone
 
 PADDED, GROUPED = "plain loop, diffusers, one padded batch", "plain loop, diffusers, grouped as the verb"
 STEPS = 20
@@ -48,19 +46,6 @@ def grouped(**options) -> dict:
     return plain(**options, grouped=True)
 
 
-def alone(function: str, options: dict) -> dict:
-    """What a function of this module returns, run in a fresh process, so that its memory is its own."""
-    code = (
-        "import json, sys; from difusa.domains.molecules import bench_speed as b; "
-        "options = json.load(sys.stdin); print('\\n' + json.dumps(getattr(b, sys.argv[1])(**options), default=str))"
-    )
-    command = [sys.executable, "-P", "-c", code, function]
-    done = subprocess.run(command, input=json.dumps(options), capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{function} ended with {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def speed(setup: Setup) -> None:
     """Wall seconds for QM9-size molecules on the processor, and for the ratio the two plain loops in the same run."""
     models = setup.pair(setup.model, setup.asked.hydrogens)
@@ -78,7 +63,7 @@ def speed(setup: Setup) -> None:
                     "out": str(setup.work / f"speed-{function}.sdf"),
                 }  # fmt: skip
                 load = os.getloadavg()[0]
-                told = alone(function, options)
+                told = alone(__name__, function, options)
                 per = 1000 * told["seconds"] / count
                 yield {
                     "seconds": told["seconds"], "seconds_per_1000": per, "peak_memory_mib": told["peak_memory_mib"],

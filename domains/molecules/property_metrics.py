@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from difusa.shared.conformal import curve
 from difusa.shared.metrics import Interval, interval, share
 
 
@@ -45,27 +46,6 @@ def met(judged: np.ndarray, windows: Sequence[tuple[float, float]], fit: np.ndar
     """
     low, high = np.array(windows, float).T
     return (judged >= low) & (judged <= high) & np.asarray(fit, bool)[:, None]
-
-
-def curve(probability: np.ndarray, hit: np.ndarray, bins: int = 10) -> dict:
-    """How often what was given a probability came true: {"error", "rows": [{low, high, n, told, seen, seen_low, seen_high}]}.
-
-    probability, hit [n]. told: mean probability in the bin; seen: share of hits, with Wilson's 95 % interval; error: the
-    mean distance of the two, each bin as heavy as it is full (expected calibration error; Naeini et al. 2015).
-    """
-    probability, hit = np.asarray(probability, float), np.asarray(hit, bool)
-    if not len(hit) or not ((probability >= 0) & (probability <= 1)).all():
-        raise ValueError(f"{len(hit)} probabilities: at least one is needed, each between 0 and 1")
-    place, rows = np.minimum((probability * bins).astype(int), bins - 1), []
-    for k in range(bins):
-        here = place == k
-        if here.any():
-            seen = share(hit[here].astype(float))
-            ends = {"low": k / bins, "high": (k + 1) / bins, "n": int(here.sum())}
-            told = float(probability[here].mean())
-            rows.append(ends | {"told": told, "seen": seen.value, "seen_low": seen.low, "seen_high": seen.high})
-    off = sum(row["n"] * abs(row["told"] - row["seen"]) for row in rows) / len(hit)
-    return {"error": off, "rows": rows}
 
 
 def bounds(packed, judge, elements: Sequence[int], half: str, count: int | None = None) -> dict[str, dict[str, float]]:

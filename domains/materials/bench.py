@@ -1,0 +1,42 @@
+"""`difusa bench materials`: what is drawn and predicted beside what is real and substituted; speed, symmetry, wishes."""
+
+from pathlib import Path
+
+from difusa.domains.materials import (
+    bench_conditional,
+    bench_page,
+    bench_prediction,
+    bench_recipes,
+    bench_sets,
+    bench_speed,
+    bench_symmetry,
+)
+from difusa.domains.materials.bench_setup import OURS, Setup
+from difusa.shared.bench import Bench
+from difusa.shared.benchmark import Asked
+from difusa.shared.run import set_threads
+
+TASKS = {  # in the order of what is known first
+    "symmetry": bench_symmetry.symmetry,
+    "speed": bench_speed.speed,
+    "generation": bench_sets.generation,
+    "prediction": bench_prediction.prediction,
+    "evaluations": bench_sets.evaluations,
+    "training": bench_sets.training,
+    "conditional": bench_conditional.conditional,
+    "recipes": bench_recipes.recipes,
+}
+
+
+def measure(store: Bench, asked: Asked) -> Path:
+    """The rows of all tasks asked for; the page's path. What is missing (a model, the data, a package) becomes a row that
+    says so. Raises ValueError for an unknown task."""
+    setup = Setup(store, asked)
+    set_threads(setup.threads)
+    for task in asked.chosen(TASKS):
+        try:
+            TASKS[task](setup)
+        except (FileNotFoundError, ModuleNotFoundError) as why:
+            setup.missing(OURS, task, why)
+        page = bench_page.write(store)
+    return page

@@ -1,0 +1,122 @@
+"""Rows of the bench for structure prediction: held-out crystals found again from their composition, or not."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from difusa.domains.materials import baseline, matching
+from difusa.domains.materials.bench_setup import NEAR, OURS, RANDOM, Setup
+from difusa.domains.materials.crystal import Crystal
+
+TOLD = ("match_rate_1", "match_rate_20", "rmse")
+SECONDS = 60.0  # of a processor for matching one crystal with all its predictions
+
+
+def rate(pair: tuple[Crystal, list[Crystal]]) -> tuple[float | None, float | None]:
+    """Distance of the first and of the best prediction to the truth (None: no match); run by `limited`."""
+    truth, guesses = pair
+    found = [matching.distance(truth, guess) for guess in guesses]
+    known = [d for d in found if d is not None]
+    return (found[0] if found else None), min(known, default=None)
+
+
+def run(
+    setup: Setup, method: str, make: Callable[[list[Crystal], list[int], int], list[list[Crystal]]], *, count: int,
+    seeds: Sequence[int], settings: dict, model: str | None = None,
+) -> dict:  # fmt: skip
+    """One row: `count` predictions by make(truths, indices, seed) of every held-out crystal for each seed.
+
+    Figures of an item: match_rate_1 (0 or 1) and rmse_1; with several predictions match_rate_20 and rmse. Intervals resample
+    the crystals, whose seeds hang together. A match that takes longer than SECONDS is none.
+    """
+    from difusa.shared.limited import limited
+
+    rows = chosen(setup)
+    items = [f"{row} seed {seed}" for seed in seeds for row in rows]
+    setup.store.groups |= {item: item.split()[0] for item in items}
+
+    def score(part):
+        at = [int(item.split()[0]) for item in part]
+        truths = [setup.packed.crystal(row) for row in at]
+        began = time.perf_counter()
+        guesses = make(truths, at, int(part[0].split()[2]))
+        each = (time.perf_counter() - began) / len(part)
+        pairs = [(truth, made[:count]) for truth, made in zip(truths, guesses, strict=True)]
+        told = dict(limited(rate, pairs, seconds=SECONDS, workers=setup.workers))
+        for k in range(len(part)):
+            first, best = told[k].value or (None, None)
+            found = {"match_rate_1": float(first is not None), "rmse_1": first}
+            if count > 1:
+                found |= {"match_rate_20": float(best is not None), "rmse": best}
+            late = {"failed": told[k].reason} if told[k].reason else {}
+            yield found | late | {"predictions": len(guesses[k]), "seconds": each}
+
+    row = setup.store.row(
+        f"{method}, {count} prediction{'s' * (count > 1)}", "prediction", items, score, chunk=min(50, len(rows)),
+        seeds=seeds, model=model, settings=settings | {"crystals": len(rows), "predictions": count},
+    )  # fmt: skip
+    setup.tell(row, TOLD)
+    return row
+
+
+def by_model(setup: Setup, model, count: int) -> Callable:
+    """make(truths, rows, seed) for `run`: what the verb predicts of each reduced formula, told nothing else."""
+    from difusa.domains.materials.export import reduced_formula
+    from difusa.domains.materials.predicting import predict
+    from difusa.domains.materials.readers import load
+
+    def make(truths, rows, seed):
+        found = []
+        for truth in truths:
+            with TemporaryDirectory() as folder:
+                out = Path(folder) / "out"
+                try:
+                    predict(
+                        reduced_formula(truth.numbers), out=out, count=count, seed=seed, steps=setup.steps,
+                        model=str(model.folder), device=setup.asked.device, threads=setup.threads, batch=setup.batch,
+                        progress=lambda done, total: None,
+                    )  # fmt: skip
+                    found.append([r.crystal for r in load(out) if r.crystal is not None])
+                except ValueError as why:  # no template carries this composition
+                    print(f"{reduced_formula(truth.numbers)}: {why}", file=sys.stderr)
+                    found.append([])
+        return found
+
+    return make
+
+
+def chosen(setup: Setup) -> list[int]:
+    """Held-out crystals of different compositions, drawn by seed 0: a fixed draw, so that all methods see the same."""
+    from difusa.domains.materials.data import composition
+
+    found, seen = [], set()
+    for row in np.random.default_rng(0).permutation(setup.packed.rows("test")):
+        key = composition(setup.packed.crystal(int(row)).numbers)
+        if key not in seen and len(found) < setup.predicted:
+            seen.add(key)
+            found.append(int(row))
+    return found
+
+
+def prediction(setup: Setup) -> None:
+    """One prediction with all seeds and several with one, by substitution and by the model."""
+    for method, near in ((RANDOM, False), (NEAR, True)):
+
+        def make(truths, rows, seed, near=near):
+            return [
+                baseline.predict(setup.prototypes, truth.numbers, setup.guesses, seed, row, near)
+                for truth, row in zip(truths, rows)
+            ]
+
+        seeds = setup.seeds[:1] if near else setup.seeds  # the order of the nearest knows no chance
+        run(setup, method, make, count=1, seeds=seeds, settings={})
+        run(setup, method, make, count=setup.guesses, seeds=setup.seeds[:1], settings={})
+    model = setup.model()
+    settings = {"steps": setup.steps, "threads": setup.threads, "device": setup.asked.device}
+    for count, seeds in ((1, setup.seeds), (setup.guesses, setup.seeds[:1])):
+        make = by_model(setup, model, count)
+        run(setup, OURS, make, count=count, seeds=seeds, settings=settings, model=model.sha256)
