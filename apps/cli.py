@@ -33,6 +33,8 @@ VERBS = {
     "heritage find": Verb("find the damage in a picture: a mask", "difusa.domains.heritage.find:find_damage"),
     "heritage calibrate": Verb("fit the interval on held-out files", "difusa.domains.heritage.calibration:calibrate"),
     "heritage evaluate": Verb("score restorations against the truth", "difusa.domains.heritage.metrics:evaluate"),
+    "materials generate": Verb("draw new crystals, under hard constraints", "difusa.domains.materials.task:generate"),
+    "materials predict": Verb("structures of a composition", "difusa.domains.materials.predicting:predict"),
     "materials evaluate": Verb("judge crystals: valid, new, stable", "difusa.domains.materials.metrics:evaluate"),
     "materials cathode": Verb("draw hosts of Li or Na, rank by voltage", "difusa.domains.materials.worked:cathode"),
     "materials abundant": Verb("draw crystals of common elements", "difusa.domains.materials.worked:abundant"),

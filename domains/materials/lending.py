@@ -9,11 +9,12 @@ elements are dealt to the orbits of any template whose sizes allow it.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import permutations
 
 import numpy as np
 
-from difusa.domains.materials.elements import CLASSES, described
+from difusa.domains.materials.elements import described
 from difusa.domains.materials.templates import Templates
 
 REACH = 0.25  # distance within which lenders count
@@ -40,6 +41,7 @@ class Prototype:
     weight: float
 
 
+@cache
 def far() -> np.ndarray:
     """Distances [CLASSES, CLASSES] of elements: group, period, electronegativity and radius (elements.described)."""
     d = described()
@@ -57,17 +59,15 @@ def prototypes(templates: Templates, formula: dict[int, int], rows: Sequence[int
 
     rows: templates that may be lent, all by default.
     """
-    units, between = sum(formula.values()), far()
-    wanted = tuple(sorted(formula.values()))
+    between = far()
+    allowed = None if rows is None else set(rows)
     found = defaultdict(list)
-    for row in range(len(templates)) if rows is None else rows:
-        if templates.atoms[row] % units:
+    for row in templates.by_shape.get(tuple(sorted(formula.values())), ()):
+        if allowed is not None and row not in allowed:
             continue
-        times = int(templates.atoms[row]) // units
+        times = int(templates.atoms[row]) // sum(formula.values())
         sizes, kinds = templates.multiplicities[row], templates.kinds[row]
         own = {int(n): int(sizes[kinds == n].sum()) for n in np.unique(kinds)}
-        if tuple(sorted(v // times for v in own.values())) != wanted or any(v % times for v in own.values()):
-            continue
         for swap in swaps(own, {n: c * times for n, c in formula.items()}):
             new = tuple(swap[int(n)] for n in kinds)
             apart = sum(s * between[a - 1, b - 1] for s, a, b in zip(sizes, kinds, new)) / sizes.sum()
@@ -152,6 +152,3 @@ def shared_out(weights: Sequence[float], count: int, rigid: Sequence[bool]) -> l
         given[k] += 1
         order.append(k)
     return order
-
-
-assert CLASSES == len(far())

@@ -232,11 +232,11 @@ def _group(network, orders, count: int, width: int, plan: Plan, rng, choosing, w
         noise["elements"] = noise["elements"] * (~given)[..., None]
         x = space.nudge(like, noise, above[0])
         balanced: list[bool | None] = [None] * count
+        ask = watch(_answer) if watch else _answer  # one counter for all of a trajectory
         if settles:
             denoise = Denoiser(network, sites, given, allowed)
-            counted = watch(denoise) if watch else denoise
-            x = last(walk(_heard(counted, wish, plan, space), space, x, above, rng=rng))
-            logits, _, _ = denoise.logits(x, above[-1], wish)
+            x = last(walk(_heard(partial(ask, denoise), wish, plan, space), space, x, above, rng=rng))
+            logits, _, _ = ask(denoise.logits, x, above[-1], wish)
             choices = [
                 choose(logits[row].cpu().numpy(), o, numbers[row].cpu().numpy(), plan.balance, r)
                 for row, (o, r) in enumerate(zip(orders, choosing))
@@ -246,8 +246,7 @@ def _group(network, orders, count: int, width: int, plan: Plan, rng, choosing, w
             balanced = [c.balanced for c in choices[:count]]
             x["elements"] = ONEHOT * one_hot((numbers - 1).clamp(min=0), CLASSES).float()
         denoise = Denoiser(network, sites, sites.told["present"], torch.ones_like(allowed))
-        counted = watch(denoise) if watch else denoise
-        x = last(walk(_heard(counted, wish, plan, space), space, x, below, rng=rng))
+        x = last(walk(_heard(partial(ask, denoise), wish, plan, space), space, x, below, rng=rng))
     made = []
     for row, order in enumerate(orders[:count]):
         parameters, strain = x["frac"][row].cpu().double().numpy(), x["strain"][row].cpu().double().numpy()
@@ -257,14 +256,20 @@ def _group(network, orders, count: int, width: int, plan: Plan, rng, choosing, w
     return made
 
 
+def _answer(denoise: Callable, x: State, sigma: Tensor, wish: Tensor | None = None):
+    return denoise(x, sigma, wish)
+
+
 def _looking(watch, look: Callable, template: Template, network, row: int) -> Callable:
-    """A wrapper of denoisers that shows look(crystal) the clean estimate of one row."""
+    """A wrapper of `_answer` that shows look(crystal) the clean estimate of one row."""
 
-    def wrap(denoise: Callable) -> Callable:
-        inner = watch(denoise) if watch else denoise
+    def wrap(answer: Callable) -> Callable:
+        inner = watch(answer) if watch else answer
 
-        def call(x: State, sigma: Tensor, **wish) -> State:
-            clean = inner(x, sigma, **wish)
+        def call(denoise: Callable, x: State, sigma: Tensor, wish: Tensor | None = None):
+            clean = inner(denoise, x, sigma, wish)
+            if not isinstance(clean, dict):
+                return clean
             numbers = clean["elements"][row].argmax(-1).cpu().numpy() + 1
             at = [clean[k][row].cpu().double().numpy() for k in ("frac", "strain")]
             look(_crystal(template, numbers, *at, network))

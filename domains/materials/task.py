@@ -1,8 +1,10 @@
 """The verb of materials: generate draws new crystals, under hard constraints where they are given."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from difusa.domains.materials.crystal import Crystal
 from difusa.domains.materials.verbs import REPORT, ready, rescue, write
 from difusa.shared.run import Progress, Run
 
@@ -35,7 +37,7 @@ def generate(
     threads: int | None = None,
     batch: int = 200,
     progress: Progress | None = None,
-    look=None,
+    look: Callable[[Crystal], None] | None = None,
 ) -> dict:
     """Draw new crystals: exactly COUNT of them, broken ones included and told apart by their tags.
 

@@ -64,6 +64,16 @@ class Templates:
         """Of each template the lender's element on each orbit, in the same order."""
         return [self.numbers[a:b][np.unique(self.orbit[a:b])] for a, b in zip(self.offsets, self.offsets[1:])]
 
+    @cached_property
+    def by_shape(self) -> dict[tuple[int, ...], list[int]]:
+        """Sorted counts of the lenders' reduced compositions, (1, 1, 3) of any ABC3 -> rows."""
+        found: dict[tuple[int, ...], list[int]] = {}
+        for row, (sizes, kinds) in enumerate(zip(self.multiplicities, self.kinds)):
+            counts = np.bincount(kinds, sizes).astype(int)
+            counts = np.sort(counts[counts > 0])
+            found.setdefault(tuple((counts // np.gcd.reduce(counts)).tolist()), []).append(row)
+        return found
+
     def template(self, i: int) -> Template:
         """Template i."""
         at = slice(self.offsets[i], self.offsets[i + 1])
