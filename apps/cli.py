@@ -39,6 +39,8 @@ VERBS = {
     "materials cathode": Verb("draw hosts of Li or Na, rank by voltage", "difusa.domains.materials.worked:cathode"),
     "materials abundant": Verb("draw crystals of common elements", "difusa.domains.materials.worked:abundant"),
     "materials calibrate": Verb("fit a regressor's intervals", "difusa.domains.materials.calibrating:calibrate"),
+    "medical simulate": Verb("paint a head as a scanner would", "difusa.domains.medical.synthesizing:simulate"),
+    "medical synthesize": Verb("paired contrasts with masks", "difusa.domains.medical.synthesizing:synthesize"),
     "molecules generate": Verb("draw new molecules, under hard constraints", "difusa.domains.molecules.task:generate"),
     "molecules conformers": Verb("place the atoms of given SMILES", "difusa.domains.molecules.conformers:conformers"),
     "molecules grow": Verb("keep a fragment, and complete it", "difusa.domains.molecules.grow:grow"),

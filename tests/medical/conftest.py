@@ -47,3 +47,19 @@ def series(tmp_path, volume):
     from difusa.domains.medical.scan import Made, Scan
 
     return save(Scan(volume, AFFINES["oblique"], "T2"), tmp_path / "series", Made("simulated"))
+
+
+@pytest.fixture(scope="session")
+def ball():
+    """A head of shells: fluid in the middle, white and grey matter, fluid, bone, fat."""
+    from difusa.domains.medical.labels import Head
+    from difusa.domains.medical.tissues import INDEX
+
+    size, shells = 96, {"fat": 44, "skull": 39, "csf": 34, "cortex": 30, "white": 26, "ventricle": 10}
+    axis = (np.arange(size) - size / 2 + 0.5) ** 2
+    r = np.sqrt(axis[:, None, None] + axis[None, :, None] + axis[None, None, :])
+    labels, affine = np.zeros((size,) * 3, np.uint8), np.eye(4)
+    for name, reach in shells.items():
+        labels[r <= reach] = INDEX[name]
+    affine[:3, 3] = -size / 2 + 0.5
+    return Head("ball", labels, affine)
