@@ -67,7 +67,8 @@ def write(folder: Path, network, meta: dict, bits: int | None = None, beside: di
 
     beside: file name -> JSON value, or for .npz the arrays by name, of what else the model needs.
     """
-    save_tensors(Path(folder) / "model.safetensors", network.state_dict(), bits)
+    exact = [name for name, _ in network.named_buffers()]
+    save_tensors(Path(folder) / "model.safetensors", network.state_dict(), bits, exact)
     for name, value in (beside or {}).items():
         (write_arrays if name.endswith(".npz") else write_json)(Path(folder) / name, value)
     write_json(Path(folder) / "model.json", meta)

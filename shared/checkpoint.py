@@ -1,5 +1,6 @@
 """Files of weights and training states: safetensors only, packed where asked."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -14,17 +15,19 @@ LARGE = 30_000  # numbers from which a tensor is packed to 4 bits; smaller ones 
 GROUP = 32  # neighbouring numbers that share a 4-bit scale
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], bits: int | None = None) -> None:
+def save_tensors(
+    path: Path, tensors: dict[str, Tensor], bits: int | None = None, exact: Collection[str] = ()
+) -> None:  # fmt: skip
     """safetensors file; bits 8 rounds weight matrices to 8 bits (one scale a row), 4 the large ones to 4 (a scale a group).
 
-    Raises ValueError for another number of bits.
+    exact: names that are not rounded, such as constants in units. Raises ValueError for another number of bits.
     """
     if bits not in (None, 4, 8):
         raise ValueError(f"weights can be stored in 8 or 4 bits, not {bits}")
     stored: dict[str, Tensor] = {}
     for name, value in tensors.items():
         value = value.detach().cpu()
-        if not (bits and value.is_floating_point() and value.ndim >= 2):
+        if not (bits and value.is_floating_point() and value.ndim >= 2) or name in exact:
             stored[name] = value.contiguous().clone()
         elif bits == 4 and value.numel() >= LARGE and value[0].numel() % GROUP == 0:
             stored[FOUR + name], stored[name] = pack_four_bits(value)

@@ -94,3 +94,13 @@ def test_autocast_leaves_the_reference_in_full_precision(network):
         given = network(*inputs())
     for a, b in zip(wanted, given):
         assert torch.equal(a, b)
+
+
+def test_names_said_to_be_exact_are_not_rounded(tmp_path):
+    torch.manual_seed(0)
+    state = {"weight": torch.randn(3, 8), "base": torch.tensor([[-7.5486, 0.022024]])}
+    save_tensors(tmp_path / "w.safetensors", state, bits=8, exact=("base",))
+    found = load_tensors(tmp_path / "w.safetensors")
+    assert torch.equal(found["base"], state["base"]) and not torch.equal(found["weight"], state["weight"])
+    with pytest.raises(ValueError, match="8 or 4 bits"):
+        save_tensors(tmp_path / "w.safetensors", state, bits=3)
