@@ -32,16 +32,16 @@ class Edges:
 def edges(frac: Tensor, cell: Tensor) -> Edges:
     """Of points frac [B, N, 3] in cells [B, 3, 3] (angstrom, rows are vectors); a point and its own images among them."""
     count, points = frac.shape[:2]
-    apart = frac[:, :, None] - frac[:, None]
+    i, j = torch.triu_indices(points, points, device=frac.device)  # what j says to i is what i says to j, turned round
+    apart = frac[:, i] - frac[:, j]
     apart = apart - torch.round(apart)
     steps = torch.tensor([-1.0, 0.0, 1.0], device=frac.device, dtype=frac.dtype)
     images = torch.cartesian_prod(steps, steps, steps)
-    shift = apart[..., None, :] + images  # [B, N, N, 27, 3]
+    shift = apart[:, :, None] + images  # [B, pairs, 27, 3]
     over = (shift.abs() - 1).clamp(min=0, max=0.5)
-    weight = (0.5 + 0.5 * torch.cos(2 * torch.pi * over)).prod(-1)
-    itself = torch.eye(points, device=frac.device, dtype=frac.dtype)[..., None] * (images == 0).all(-1)
-    weight = weight * (1 - itself)
-    r = (shift.flatten(1, 3) @ cell).view(count, points, points, len(images), 3)
+    itself = (i == j).to(frac.dtype)[:, None] * (images == 0).all(-1)
+    weight = (0.5 + 0.5 * torch.cos(2 * torch.pi * over)).prod(-1) * (1 - itself)
+    r = (shift.flatten(1, 2) @ cell).view(shift.shape)
     far2 = r.square().sum(-1)
     far = (far2 + TINY).sqrt()
     near = torch.exp((far2.amin(-1, keepdim=True) - far2) / (2 * NEAR**2)) * weight
@@ -53,7 +53,23 @@ def edges(frac: Tensor, cell: Tensor) -> Edges:
     squares = torch.stack([x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], -1)
     # one bump after the other: a batched product of such thin matrices runs ten times slower on a CPU
     sums = torch.stack([(bump[..., k, None] * squares).sum(-2) for k in range(3, 3 + 2 * ARROWS, 2)], -2)
-    return Edges(bump.sum(-2), nearest, sums[..., :3], sums[..., 3:])
+    even = torch.cat([bump.sum(-2), sums[..., 3:].flatten(-2)], -1)
+    odd = torch.cat([nearest, sums[..., :3].flatten(-2)], -1)
+    even, odd = _dense(even, i, j, points, 1.0), _dense(odd, i, j, points, -1.0)
+    return Edges(
+        even[..., :BUMPS],
+        odd[..., :3],
+        odd[..., 3:].unflatten(-1, (ARROWS, 3)),
+        even[..., BUMPS:].unflatten(-1, (ARROWS, 6)),
+    )
+
+
+def _dense(pairs: Tensor, i: Tensor, j: Tensor, points: int, sign: float) -> Tensor:
+    """[B, pairs, C] of i <= j -> [B, N, N, C], with `sign` where the two change places; of a point and itself half the sum."""
+    out = pairs.new_zeros(len(pairs), points, points, pairs.shape[-1])
+    out[:, i, j] = pairs
+    out[:, j, i] = torch.where((i == j)[:, None], (1 + sign) / 2, sign) * pairs
+    return out
 
 
 def centres(like: Tensor) -> Tensor:
