@@ -1,7 +1,8 @@
-"""Files written whole or not at all, and their fingerprints."""
+"""Files written whole or not at all, their fingerprints, and values in JSON's own types."""
 
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 
@@ -49,3 +50,19 @@ def sha256(path: Path) -> str:
     """Fingerprint of a file, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def plain(value):
+    """The value in JSON's own types: paths and objects as text, scalars of numpy and torch as numbers.
+
+    A number that is not finite becomes None: JSON has none such, and a lost report is worse than a gap in it.
+    """
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

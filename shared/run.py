@@ -1,7 +1,6 @@
 """What a run of a verb cost and with what it was made: the report that every verb writes."""
 
 import json
-import math
 import os
 import platform
 import sys
@@ -14,9 +13,10 @@ from typing import Any
 import torch
 
 import difusa
+from difusa.shared.files import plain
 from difusa.shared.machine import commit, cpu_name, forget_peak, peak_memory_mib, set_threads
 
-__all__ = ["Counted", "Meter", "Progress", "Run", "set_threads"]
+__all__ = ["Counted", "Meter", "Progress", "Run", "plain", "set_threads"]
 
 Progress = Callable[[int, int], None]  # (done, total), in the verb's own steps
 
@@ -148,19 +148,3 @@ class Run:
             fresh.write_text(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
             os.replace(fresh, path)
         return values
-
-
-def plain(value):
-    """The value in JSON's own types: paths and objects as text, scalars of numpy and torch as numbers.
-
-    A number that is not finite becomes None: JSON has none such, and a lost report is worse than a gap in it.
-    """
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)

@@ -6,6 +6,14 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def keys(tmp_path_factory):
+    """Keys of the tests' own, made at first use: nobody's real ones sign what a test writes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIFUSA_KEYS", str(tmp_path_factory.mktemp("keys") / "keys"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The data folder named by DIFUSA_DATA; tests that need it are skipped without it."""

@@ -49,6 +49,9 @@ def write_results(source, target, picture, ready, restored: Restored, mask, how:
     )
     entry = f"original/{source.name}"
     output = save(chosen, target)
+    if wish.passport:
+        sign(target, source, picture, restored, tasks, tools)
+        output = target.read_bytes()
     report = intervention(source, target, output, picture, ready, restored, chosen, marks, how, tasks, wish, tools)
     shown = {
         "before": bundles.shrunk(restored.before.pixels),
@@ -79,6 +82,26 @@ def write_results(source, target, picture, ready, restored: Restored, mask, how:
         "blur": ready.blur and ready.blur.record(),
         "calibrated": restored.calibrated, "notes": report["notes"],
     }  # fmt: skip
+
+
+def sign(target: Path, source: Path, picture: Picture, restored: Restored, tasks, tools) -> None:
+    """The passport of the restored picture, which knows in which tiles something was invented."""
+    from difusa.shared.passport import PARTLY, Facts, attach, named
+    from difusa.shared.passport.content import touched
+
+    invented = stored(restored.share > 0, picture)
+    audits = {"restored_share": round(float(invented.mean()), 6), "calibrated": restored.calibrated, "tasks": tasks}
+    source_type = PARTLY if restored.tiles else ""
+    facts = Facts(
+        "heritage restore",
+        (named(tools.model),),
+        repr(tools.plan),
+        tools.plan.seed,
+        sources=({"name": source.name, "sha256": picture.sha256},),
+        audits=audits,
+        source_type=source_type,
+    )
+    attach(target, facts, more={"touched": touched(invented)})
 
 
 def bundle_path(target: Path) -> Path:

@@ -34,6 +34,7 @@ def restore(
     guidance: float = 1.0,
     temperature: float = 1.0,
     report: Path | None = None,
+    passport: bool = True,
     model: str = "restorer",
     device: str = "cpu",
     threads: int | None = None,
@@ -68,6 +69,8 @@ def restore(
     guidance: weight of the kind against "unknown"; 1 is off, and other values depart from the posterior.
     temperature: factor of the noise; 1 samples the prior, other values depart from it.
     report: JSON file for the run's figures.
+    passport: sign OUT and write OUT.passport.json, by which `difusa verify` knows it. The signature lies in the file, beside
+        the pixels, and depends on your keys; without a passport nothing does.
     model: shipped model or a folder written by `difusa train`.
     device: cpu or cuda.
     threads: number of CPU threads; bytes depend on it.
@@ -99,7 +102,7 @@ def restore(
     )
     with Run("heritage restore", seed=seed, model=found, device=device, progress=progress) as run:
         tools = Tools(found.load(device), found, load_calibration(found.folder, found.sha256), plan, device, run)
-        wish = Wish(task, pick, find_damage, noise, border, kind, blur, keep_on_faces, mask_origin, steps)
+        wish = Wish(task, pick, find_damage, noise, border, kind, blur, keep_on_faces, mask_origin, steps, passport)
         done, failed = [], {}
         for source, target, marks in jobs:
             run.progress = Meter() if progress is None else progress
@@ -131,6 +134,7 @@ class Wish:
     keep_on_faces: bool = False
     mask_origin: str = "given"
     steps: int | None = None
+    passport: bool = True
 
 
 @dataclass(frozen=True)

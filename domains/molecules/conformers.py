@@ -21,6 +21,7 @@ def conformers(
     sampler: str = "dpmpp_2m",
     temperature: float = 1.0,
     report: Path | None = None,
+    passport: bool = True,
     model: str = "drugs",
     hydrogens: str | None = None,
     device: str = "cpu",
@@ -44,6 +45,8 @@ def conformers(
     sampler: one of the core's samplers.
     temperature: factor of the noise; 1 samples the model, other values depart from it.
     report: JSON file for the run's figures.
+    passport: sign each molecule, and write OUT.passport.json, by which `difusa verify` knows them. The signatures are part of
+        the bytes and depend on your keys; without a passport nothing does.
     model: shipped model or a folder written by `difusa train`.
     hydrogens: the same for the model that places the hydrogens; by default the one that belongs to MODEL.
     device: cpu or cuda.
@@ -82,7 +85,8 @@ def conformers(
         except BaseException:
             rescue(kept, use.out)
             raise
-        write(kept, use.out)
+        stereo = dict(Counter(m.tags["STEREO"] for m in kept))
+        write(kept, use.out, use.facts(run.verb, len(kept), stereo=stereo) if passport else None)
         for failure in failures:
             print("row {row}: {input}: {reason}".format(**failure), file=sys.stderr)
         for entry in entries:
@@ -90,7 +94,7 @@ def conformers(
                 print(f"row {entry['row']}: {wrong} of {count} conformers have the wrong stereo", file=sys.stderr)
         return run.write(
             report, count=len(kept), molecules=entries, failures=failures,
-            stereo=dict(Counter(m.tags["STEREO"] for m in kept)), **use.record(),
+            stereo=stereo, **use.record(),
         )  # fmt: skip
 
 

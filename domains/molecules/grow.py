@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from difusa.domains.molecules.verbs import ready, rescue, write
+from difusa.shared.files import sha256
 from difusa.shared.run import Counter as Evaluations
 from difusa.shared.run import Progress, Run
 
@@ -26,6 +27,7 @@ def grow(
     sampler: str = "dpmpp_2m",
     temperature: float = 1.0,
     report: Path | None = None,
+    passport: bool = True,
     model: str = "qm9",
     hydrogens: str | None = None,
     device: str = "cpu",
@@ -56,6 +58,8 @@ def grow(
     sampler: one of the core's samplers.
     temperature: factor of the noise; 1 samples the model, other values depart from it.
     report: JSON file for the run's figures.
+    passport: sign each molecule, and write OUT.passport.json, by which `difusa verify` knows them. The signatures are part of
+        the bytes and depend on your keys; without a passport nothing does.
     model: shipped model or a folder written by `difusa train`.
     hydrogens: the same for the model that places the hydrogens; by default the one that belongs to MODEL.
     device: cpu or cuda.
@@ -90,7 +94,8 @@ def grow(
             rescue([m for d in drawn for m in d.kept], use.out)
             raise
         kept = [m for d in drawn for m in d.kept]
-        write(kept, use.out)
+        source = {"name": Path(fragment).name, "sha256": sha256(fragment)}
+        write(kept, use.out, use.facts(run.verb, len(kept), (source,)) if passport else None)
         for failure in failures:
             print("row {row}: {reason}".format(**failure), file=sys.stderr)
         return run.write(

@@ -86,7 +86,7 @@ def sdf_tags(row: str) -> dict[str, object]:
     for i, line in enumerate(lines[:-1]):
         if line.startswith(">") and "<" in line:
             tags[line[line.index("<") + 1 : line.rindex(">")]] = value_of(lines[i + 1].strip())
-    return tags
+    return unstamped(tags)
 
 
 def value_of(text: str) -> object:
@@ -95,6 +95,11 @@ def value_of(text: str) -> object:
         if isinstance(found := json.loads(text), int | float) and not isinstance(found, bool):
             return found
     return text
+
+
+def unstamped(tags: dict) -> dict[str, object]:
+    """The tags without the passport's stamp: that belongs to the bytes of one file, and would be wrong in any other."""
+    return {k: v for k, v in tags.items() if k.upper() != "DIFUSA_PASSPORT"}
 
 
 def cut_xyz(text: str) -> Iterator[str]:
@@ -124,7 +129,7 @@ def read_xyz(row: str) -> Molecule:
         raise ValueError(f"the frame begins with {lines[0][:40]!r} and has {max(len(lines) - 2, 0)} atom lines")
     _limit(int(lines[0]))
     atoms = read(io.StringIO(row), format="extxyz")
-    numbers, positions, tags = atoms.numbers.astype(np.uint8), atoms.positions.astype(float), dict(atoms.info)
+    numbers, positions, tags = atoms.numbers.astype(np.uint8), atoms.positions.astype(float), unstamped(atoms.info)
     charge, bonds = int(tags.pop("charge", 0)), tags.pop("bonds", None)
     if bonds is not None:
         table = np.array([b.split("-") for b in str(bonds).split() if b != "none"], np.int32).reshape(-1, 3)

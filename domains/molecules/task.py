@@ -32,6 +32,7 @@ def generate(
     steering: float = 1.0,
     temperature: float = 1.0,
     report: Path | None = None,
+    passport: bool = True,
     model: str = "qm9",
     hydrogens: str | None = None,
     guide: str | None = None,
@@ -73,6 +74,8 @@ def generate(
         It pulls where there is a guide and no scaffold.
     temperature: factor of the noise; 1 samples the model, other values depart from it.
     report: JSON file for the run's figures.
+    passport: sign each molecule, and write OUT.passport.json, by which `difusa verify` knows them. The signatures are part of
+        the bytes and depend on your keys; without a passport nothing does.
     model: shipped model or a folder written by `difusa train`; for properties, MODEL-property where MODEL hears none.
     hydrogens: the same for the model that places the hydrogens; by default the one that belongs to MODEL.
     guide: the same for the model that predicts properties.
@@ -118,7 +121,8 @@ def generate(
             rescue(drawn.kept, use.out)
             raise
         kept = ordered(drawn.kept, teller.asked[:-1]) if rank else drawn.kept
-        write(kept, use.out)
+        said_of = {"validity": share_of(drawn.valid), "valid_connected": share_of(drawn.whole)}
+        write(kept, use.out, use.facts(run.verb, len(kept), **said_of) if passport else None)
         figures = run.write(
             report, count=len(drawn.kept), asked_for=count, valid_only=valid_only, **use.record(),
             constraints={"formula": formula, "atoms": atoms, "elements": elements, "scaffold": scaffold},
@@ -158,14 +162,20 @@ def _fill(drawn, tools, count: int, batch: int, valid_only: bool, run: Run) -> f
 def _figures(drawn, seconds: float) -> dict:
     """What the draws were like: shares with 95 % intervals over all that were drawn, sizes of those that were kept."""
     from difusa.domains.molecules.export import counts
-    from difusa.shared.metrics import share
 
     rows = [counts(m) for m in drawn.kept]
     return {
         "drawn": len(drawn.valid),
-        "validity": vars(share([float(v) for v in drawn.valid])),
-        "valid_connected": vars(share([float(v) for v in drawn.whole])),
+        "validity": share_of(drawn.valid),
+        "valid_connected": share_of(drawn.whole),
         "reasons": dict(drawn.reasons.most_common()),
         "seconds_per_1000": round(1000 * seconds, 3),
         "sizes": {k: dict(sorted(Counter(r[k] for r in rows).items())) for k in ("heavy_atoms", "atoms")},
     }
+
+
+def share_of(seen: list) -> dict:
+    """The share of what is true, with its 95 % interval."""
+    from difusa.shared.metrics import share
+
+    return vars(share([float(v) for v in seen]))

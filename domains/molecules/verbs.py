@@ -32,6 +32,13 @@ class Ready:
         """What every molecule of the run carries."""
         return {"SEED": self.plan.seed, "MODEL": self.model.sha256, "HYDROGEN_MODEL": self.placer.sha256}
 
+    def facts(self, verb: str, count: int, sources: tuple = (), **audits):
+        """What the passport of `count` written molecules says."""
+        from difusa.shared.passport import Facts, named
+
+        models = (named(self.model), named(self.placer))
+        return Facts(verb, models, repr(self.plan), self.plan.seed, sources=sources, audits={"count": count, **audits})
+
     def record(self) -> dict:
         """What every report says of the plan and the second model; the first is among the common figures."""
         placer = {"name": self.placer.name, "sha256": self.placer.sha256}
@@ -98,12 +105,15 @@ def trained(name: str, kind: str):
     return found
 
 
-def write(molecules, out: Path) -> None:
-    """The molecules, if there are any."""
+def write(molecules, out: Path, facts=None) -> None:
+    """The molecules, if there are any; facts: of their passport, None leaves it out."""
     from difusa.domains.molecules.export import save
+    from difusa.shared.passport import attach
 
     if molecules:
         save(molecules, out)
+        if facts is not None:
+            attach(out, facts)
 
 
 def rescue(molecules, out: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import difusa
-from difusa.shared.files import write_atomic
+from difusa.shared.files import plain, write_atomic
 from difusa.shared.passport import keys as own
 from difusa.shared.passport.carriers import carry, packed
 from difusa.shared.passport.content import SIDECAR, described, described_folder, listed, opened
@@ -39,8 +39,6 @@ class Facts:
 
     def as_json(self) -> dict:
         """What is signed, with the software's version."""
-        from difusa.shared.run import plain
-
         return plain(vars(self)) | {"software": {"difusa": difusa.__version__}}
 
 
@@ -70,7 +68,7 @@ def attach(path: Path, facts: Facts, *, mark: bool = True, more: dict | None = N
     path, made = Path(path), facts.as_json()
     if path.is_dir():
         for name in listed(path) if mark else []:
-            if Path(name).suffix in SUFFIXES:
+            if Path(name).suffix.lower() in SUFFIXES:
                 _write(path / name, stamps((path / name).read_bytes(), name, digest(made), keys))
         content = described_folder(path)
     else:
@@ -89,10 +87,10 @@ def _into(path: Path, made: dict, keys, mark: bool, more: dict) -> dict:
     except Malformed as error:
         raise ValueError(f"{path}: no passport can be given: {error}") from error
     if found.rows:
-        fresh = stamps(raw, path.name, digest(made), keys) if mark else raw
+        fresh = stamps(raw, path.name, digest(made), keys) if mark else found.data
         if fresh != raw:
             _write(path, fresh)
-        return described(found) | more | {"carries": mark}
+        return described(found) | more | {"carries": fresh != found.data}
     content = described(found) | more
     text = canonical(sealed({"made": made, "content": content | {"carries": True}}, keys).as_json())
     fresh = carry(found.data, text) if mark else None
@@ -103,9 +101,11 @@ def _into(path: Path, made: dict, keys, mark: bool, more: dict) -> dict:
 
 
 def stamps(raw: bytes, name: str, run: str, keys) -> bytes:
-    """A file of records with a stamp in each, in place of older ones."""
-    kind = SUFFIXES[Path(name).suffix]
-    return b"".join(stamped(kind, r.data, stamp_of(keys, run, r.data)) for r in records(kind, raw))
+    """A file of records with a stamp in each, in place of older ones; in none where one of them has no place for it."""
+    kind = SUFFIXES[Path(name).suffix.lower()]
+    bare = [r.data for r in records(kind, raw)]
+    made = b"".join(stamped(kind, data, stamp_of(keys, run, data)) for data in bare)
+    return made if all(r.stamp for r in records(kind, made)) else b"".join(bare)
 
 
 def _write(path: Path, data: bytes) -> None:

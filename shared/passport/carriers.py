@@ -68,7 +68,7 @@ def carry(data: bytes, text: bytes) -> bytes | None:
     try:
         made = carrier.put_in(data, text)
         return made if carrier.take_out(made) == (data, text) else None
-    except (struct.error, ValueError, IndexError):
+    except (struct.error, ValueError, IndexError, OverflowError, StopIteration):
         return None
 
 
@@ -78,7 +78,7 @@ def inside(data: bytes) -> tuple[bytes, bytes | None]:
     try:
         found = carrier and carrier.take_out(data)
         return found if found and carrier.put_in(*found) == data else (data, None)
-    except (struct.error, ValueError, IndexError):
+    except (struct.error, ValueError, IndexError, OverflowError, StopIteration):
         return data, None
 
 

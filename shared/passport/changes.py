@@ -69,7 +69,7 @@ def _placed(signed: dict, found: Opened | None, content: dict | None) -> Changes
     return Changes(False, False)
 
 
-def _prints(parts: dict) -> dict:
+def prints(parts: dict) -> dict:
     """File name -> fingerprint."""
     return dict(zip(parts["names"], parts["sha256"], strict=True))
 

@@ -82,7 +82,7 @@ def mine() -> Keys:
     place = folder()
     if not place.exists():
         _make(place, "Difusa")
-    return _read(place, tuple((place / n).stat().st_mtime_ns for n in FILES if (place / n).exists()))
+    return _read(place, tuple((place / n).stat().st_ctime_ns for n in FILES if (place / n).exists()))
 
 
 @cache

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from difusa.shared.passport.attaching import sidecar
-from difusa.shared.passport.changes import Changes, compared
-from difusa.shared.passport.content import SIDECAR, Opened, described_folder, read
+from difusa.shared.passport.changes import Changes, compared, prints
+from difusa.shared.passport.content import SIDECAR, Opened, described_folder, file_digest, read
 from difusa.shared.passport.signing import Envelope, Malformed, Trust, digest, issuer, off_the_clock, opened, standing
 from difusa.shared.passport.stamps import judged, run_of
 
@@ -81,12 +81,19 @@ def _verdict(path: Path, shown: str, trust: Trust, beside: Path | None, now: dat
     if not path.exists():
         return Verdict(shown, UNKNOWN, ("there is no such file",))
     outer = _beside(path, trust, beside)
-    if path.is_dir():
-        found, content = None, described_folder(path)
-    else:
-        found = read(path)
-        content = None
+    found = content = None
+    try:
+        if path.is_dir():
+            content = described_folder(path)
+        else:
+            found = read(path)
+    except Malformed as error:
+        if not (outer and outer.ours and _named(outer, path)):
+            raise
+        return Verdict(shown, CHANGED, (str(error),), ("throughout",), **_facts(outer.envelope))
     inner = _inner(found, trust)
+    if outer is None and inner is None and (member := _member(path, trust)):
+        return member
     for each in (outer, inner):
         if each and each.ours:
             each.changes = compared(each.envelope.record["content"], found, content)
@@ -124,6 +131,23 @@ def _beside(path: Path, trust: Trust, given: Path | None) -> Evidence | None:
         return Evidence("sidecar", problem=f"the sidecar cannot be read ({error.strerror})")
 
 
+def _member(path: Path, trust: Trust) -> Verdict | None:
+    """The verdict by the sidecar of the folder that the file lies in; None if there is none, or it does not name the file."""
+    folder = path.resolve().parent
+    outer = _beside(folder, trust, None)
+    if not (outer and outer.ours) or not path.is_file():
+        return None
+    try:
+        signed = prints(outer.envelope.record["content"]["parts"])[path.name]
+    except (KeyError, TypeError, ValueError):
+        return None
+    if file_digest(path) == signed:
+        return Verdict(path.name, INTACT, (f"as one of the files of {folder.name}",), **_facts(outer.envelope))
+    return Verdict(
+        path.name, CHANGED, (f"it is not as in {folder.name} when that was signed",), **_facts(outer.envelope)
+    )
+
+
 def _inner(found: Opened | None, trust: Trust) -> Evidence | None:
     return None if found is None or found.text is None else _evidence("passport inside the file", found.text, trust)
 
@@ -148,10 +172,19 @@ def _wrong(evidence: Evidence | None) -> str:
     return f"the {evidence.place} is forged, or was altered after signing: its signature does not fit"
 
 
+def _facts(envelope: Envelope) -> dict:
+    """What the verdict tells of a passport that is ours."""
+    return {"issuer": issuer(envelope), "made": (envelope.filed or {}).get("made", ""), "record": envelope.record}
+
+
+def _named(outer: Evidence, path: Path) -> bool:
+    """Whether the sidecar was written for a file of this name."""
+    return outer.envelope.filed is not None and outer.envelope.filed["name"] == path.name
+
+
 def _by_sidecar(path: Path, shown: str, outer: Evidence, inner, found, trust: Trust, now: datetime) -> Verdict:
     """The sidecar is signed by us: does it fit the file, and the passport inside?"""
-    envelope, changes = outer.envelope, outer.changes
-    facts = {"issuer": issuer(envelope), "made": (envelope.filed or {}).get("made", ""), "record": envelope.record}
+    envelope, changes, facts = outer.envelope, outer.changes, _facts(outer.envelope)
     if changes.none:
         where = _inside_wrong(outer, inner, found, trust)
         if where:
@@ -163,8 +196,7 @@ def _by_sidecar(path: Path, shown: str, outer: Evidence, inner, found, trust: Tr
         return Verdict(shown, CHANGED, (reason,), ("sidecar",), issuer(inner.envelope), record=inner.envelope.record)
     if inner and inner.ours and digest(inner.envelope.record) != digest(envelope.record):
         return _by_inner(shown, inner, outer, "the sidecar beside it belongs to another file")
-    same_name = envelope.filed is not None and envelope.filed["name"] == path.name
-    if changes.related or same_name or (inner and inner.ours):
+    if changes.related or _named(outer, path) or (inner and inner.ours):
         return Verdict(shown, CHANGED, (changes.sentence,), changes.where, **facts)
     whose = f"it was written for {envelope.filed['name']!r}" if envelope.filed else "it was written for another"
     own = _by_stamps(path, shown, found, trust, None, "") if found and any(r.stamp for r in found.rows) else None
@@ -194,7 +226,7 @@ def _inside_wrong(outer: Evidence, inner, found, trust: Trust) -> list[str]:
 
 def _by_inner(shown: str, inner: Evidence, outer: Evidence | None, wrong: str) -> Verdict:
     """Only the passport inside is signed by us."""
-    facts = {"issuer": issuer(inner.envelope), "record": inner.envelope.record}
+    facts = _facts(inner.envelope)
     told = [wrong] if wrong else []
     where = ["sidecar"] if outer else []
     if not inner.changes.none:

@@ -227,7 +227,8 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path, tiny):
             steps=1,
             report=tmp_path / "r.json",
         )
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.bundle.zip", "a.tif", "c.bundle.zip", "c.tif"]
+    written = [f"{n}{s}" for n in "ac" for s in (".bundle.zip", ".tif", ".tif.passport.json")]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == written
     told = json.loads((tmp_path / "r.json").read_text())
     assert list(told["failed"]) == [str(given / "b.png")] and len(told["pictures"]) == 2
 
