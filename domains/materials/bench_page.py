@@ -76,9 +76,8 @@ def _prediction(rows: list[dict]) -> str:
         m, many = r["metrics"], r["settings"]["predictions"] > 1
         rate, rms = (m.get("match_rate_20"), m.get("rmse")) if many else (m.get("match_rate_1"), m.get("rmse_1"))
         made = sum(one["predictions"] for one in r["items"].values()) / len(r["items"])
-        late = sum("failed" in one for one in r["items"].values())
         lines.append([
-            r["method"], percent(rate), shown(rms, 4), r["settings"]["crystals"], len(r["seeds"]), f"{made:.1f}", late,
+            r["method"], percent(rate), shown(rms, 4), r["settings"]["crystals"], len(r["seeds"]), f"{made:.1f}",
             f"{m['seconds']['value']:.2f}",
         ])  # fmt: skip
     head = [

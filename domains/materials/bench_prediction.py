@@ -13,15 +13,12 @@ from difusa.domains.materials.bench_setup import NEAR, OURS, RANDOM, Setup
 from difusa.domains.materials.crystal import Crystal
 
 TOLD = ("match_rate_1", "match_rate_20", "rmse")
-SECONDS = 60.0  # of a processor for matching one crystal with all its predictions
 
 
-def rate(pair: tuple[Crystal, list[Crystal]]) -> tuple[float | None, float | None]:
-    """Distance of the first and of the best prediction to the truth (None: no match); run by `limited`."""
-    truth, guesses = pair
+def rate(truth: Crystal, guesses: Sequence[Crystal]) -> tuple[float | None, float | None]:
+    """Distance of the first and of the best prediction to the truth (None: no match)."""
     found = [matching.distance(truth, guess) for guess in guesses]
-    known = [d for d in found if d is not None]
-    return (found[0] if found else None), min(known, default=None)
+    return (found[0] if found else None), min((d for d in found if d is not None), default=None)
 
 
 def run(
@@ -31,10 +28,8 @@ def run(
     """One row: `count` predictions by make(truths, indices, seed) of every held-out crystal for each seed.
 
     Figures of an item: match_rate_1 (0 or 1) and rmse_1; with several predictions match_rate_20 and rmse. Intervals resample
-    the crystals, whose seeds hang together. A match that takes longer than SECONDS is none.
+    the crystals, whose seeds hang together.
     """
-    from difusa.shared.limited import limited
-
     rows = chosen(setup)
     items = [f"{row} seed {seed}" for seed in seeds for row in rows]
     setup.store.groups |= {item: item.split()[0] for item in items}
@@ -45,15 +40,12 @@ def run(
         began = time.perf_counter()
         guesses = make(truths, at, int(part[0].split()[2]))
         each = (time.perf_counter() - began) / len(part)
-        pairs = [(truth, made[:count]) for truth, made in zip(truths, guesses, strict=True)]
-        told = dict(limited(rate, pairs, seconds=SECONDS, workers=setup.workers))
-        for k in range(len(part)):
-            first, best = told[k].value or (None, None)
+        for truth, made in zip(truths, guesses, strict=True):
+            first, best = rate(truth, made[:count])
             found = {"match_rate_1": float(first is not None), "rmse_1": first}
             if count > 1:
                 found |= {"match_rate_20": float(best is not None), "rmse": best}
-            late = {"failed": told[k].reason} if told[k].reason else {}
-            yield found | late | {"predictions": len(guesses[k]), "seconds": each}
+            yield found | {"predictions": len(made[:count]), "seconds": each}
 
     row = setup.store.row(
         f"{method}, {count} prediction{'s' * (count > 1)}", "prediction", items, score, chunk=min(50, len(rows)),

@@ -78,15 +78,14 @@ def row(setup: Setup, method: str, make, count: int, model) -> None:
             yield figures | {"ranking": [plain(r) for r in told["rows"][:10]], "seconds": time.perf_counter() - began}
 
     settings = {"crystals": count} | ({"steps": setup.steps, "threads": setup.threads} if model else {})
-    found = setup.store.row(
-        method,
-        "recipes",
-        ["one draw"],
-        score,
-        seeds=setup.seeds[:1],
-        model=model.sha256 if model else None,
-        settings=settings,
-    )
+    weights = model.sha256 if model else None
+    try:
+        found = setup.store.row(
+            method, "recipes", ["one draw"], score, seeds=setup.seeds[:1], model=weights, settings=settings
+        )
+    except ValueError as why:  # a model that knows too few elements
+        setup.missing(method, "recipes", why)
+        return
     setup.tell(found, ("useful_share", "stable_share", "all_and_new_share"))
 
 

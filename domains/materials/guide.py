@@ -73,6 +73,22 @@ def guide(targets: Sequence[Target], wishes: Wishes, name: str | Path = NAME, de
     return Guide(network, calibration, known, found.sha256)
 
 
+def attach(
+    crystals: Sequence[Crystal], targets: Sequence[Target], wishes: Wishes, device: str = "cpu"
+) -> tuple[list[Crystal], dict]:
+    """The crystals with the tags of the shipped guide, and what a report says of it: name, hash, between which values a property
+    counts as met, mean probabilities; or why there is no guide, and the crystals as they were."""
+    try:
+        found = guide(targets, wishes, device=device)
+    except (FileNotFoundError, ValueError) as why:
+        return list(crystals), {"missing": str(why)}
+    made = told(crystals, found)
+    names = [k for k in (made[0].tags if made else {}) if k.startswith("p_")]
+    means = {k: round(float(np.mean([c.tags[k] for c in made])), 4) for k in names}
+    about = {"name": NAME, "sha256": found.sha256, "met_between": found.windows, "mean_probability": means}
+    return made, about
+
+
 def told(crystals: Sequence[Crystal], guide: Guide) -> list[Crystal]:
     """The crystals with the guide's tags."""
     return [

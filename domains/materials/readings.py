@@ -95,7 +95,7 @@ def state(crystal: Crystal, kind=np.float32) -> dict[str, np.ndarray]:
         raise ValueError(f"element {int(crystal.numbers.max())} lies beyond {CLASSES}")
     precise = torch.float64 if kind == np.float64 else torch.float32
     with torch.no_grad():
-        near = edges(*(torch.as_tensor(a, dtype=precise)[None] for a in (crystal.frac, crystal.cell)))
+        near = edges(*(torch.tensor(a, dtype=precise)[None] for a in (crystal.frac, crystal.cell)))
     return {
         "bumps": near.bumps[0].numpy().astype(kind),
         "apart": near.apart[0].numpy().astype(kind),

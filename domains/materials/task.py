@@ -45,7 +45,8 @@ def generate(
     and elements are the network's. OUT holds NNNNN.cif for each, all.extxyz and report.json. Each carries formula, spacegroup
     (spglib at 0.01 angstrom), spacegroup_loose (at 0.1), shortest_distance (angstrom), charge_balanced (smact), seed, index
     (of its random stream), model (SHA-256 of the weights), lent (the space group it was drawn in; 0: none) and, if two atoms
-    are nearer than 0.5 angstrom or the cell has collapsed, broken.
+    are nearer than 0.5 angstrom or the cell has collapsed, broken. With a property asked for: predicted_NAME with the ends of
+    its 90 % interval (_low, _high) by the shipped guide, p_NAME and p_all, how probably it is met.
 
     out: folder to write.
     count: crystals to write.
@@ -77,6 +78,7 @@ def generate(
     """
     from difusa.domains.materials.asked import ask
     from difusa.domains.materials.describe import figures
+    from difusa.domains.materials.guide import attach
 
     if guidance != 1 and not property:
         raise ValueError(f"--guidance {guidance}: nothing is guided without a property; leave it at 1")
@@ -100,11 +102,14 @@ def generate(
         except BaseException:
             rescue(crystals, use.out, symmetrised)
             raise
-        seconds = (run.seconds - began) / count
+        seconds, teller = (run.seconds - began) / count, None
+        if asked.targets:
+            crystals, teller = attach(crystals, asked.targets, asked.wishes, device)
         write(crystals, use.out, symmetrised)
         told = {
             "count": len(crystals), "out": use.out, "plan": repr(use.plan), "symmetrised": symmetrised,
             "constraints": limits, "note": asked.note, "templates": len(asked.rows), "drawn_again": again,
+            "guide": teller,
             **figures(crystals, seconds),
         }  # fmt: skip
         run.write(use.out / REPORT, **told)

@@ -107,10 +107,8 @@ def abundant(
     from difusa.domains.materials.task import generate
 
     elements = abundance.abundant(common, concentrated)
-    if len(elements) < 3:
-        raise ValueError(
-            f"--common {common:g} --concentrated {concentrated:g} leave {len(elements)} elements: ask for less"
-        )
+    if all(SYMBOLS[n] in abundance.FREE for n in elements):
+        raise ValueError(f"--common {common:g} --concentrated {concentrated:g} leave no metal: ask for less")
     names = ",".join(SYMBOLS[n] for n in elements)
     generate(
         out=out, count=count, elements=names, property=property, seed=seed, steps=steps, model=model, device=device,
