@@ -20,7 +20,7 @@ from difusa.shared.samplers import SAMPLERS, last, schedule
 from difusa.shared.seeds import stream
 from difusa.shared.spaces import Euclidean, Product, State, Torus
 
-SITES = 240  # sites a network run: crystals of one width are run SITES // width at a time, whatever --batch says
+SITES = 80  # sites a network run: crystals of one width are run SITES // width at a time, whatever --batch says
 WIDTHS = (4, 8, 12, 16, 20)
 NOISE, ELEMENTS = 1, 2  # parts of a sample's random stream
 ATTEMPT = 8  # parts between one attempt at a sample and the next

@@ -7,7 +7,7 @@ properties are like.
 
 import json
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +137,12 @@ def read(folder: Path) -> tuple[Templates, Wishes]:
     for name in FILES:
         if not (Path(folder) / name).exists():
             raise FileNotFoundError(f"{Path(folder) / name} is missing: train the model again with this version")
+    return _read(Path(folder).resolve(), (Path(folder) / FILES[0]).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path, written: int) -> tuple[Templates, Wishes]:
+    """`read`, remembered until the file is `written` again."""
     try:
         with np.load(Path(folder) / FILES[0], allow_pickle=False) as file:
             found = Templates(**{f.name: file[f.name] for f in fields(Templates)})
