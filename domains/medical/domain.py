@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from difusa.shared.domain import Domain
+from difusa.shared.domain import Domain, Trainable
 
 HERE = "difusa.domains.medical"
 
@@ -16,6 +16,27 @@ def late(module: str, name: str):
     return call
 
 
+def planes(folder, split: str, options: dict, seed: int = 0):
+    """Training examples: contrasts given, another wanted; options as examples.Options."""
+    from difusa.domains.medical.examples import Examples, Options
+    from difusa.shared.training.recipe import parse
+
+    return Examples(folder, split, parse(Options, options, "examples"), seed)
+
+
+def network(name: str):
+    """Builder of a network class from a recipe's table."""
+    return lambda options: getattr(import_module(f"{HERE}.network"), name)(**options)
+
+
 DOMAIN = Domain(
-    "medical", load=late("readers", "load"), save=late("export", "save"), metrics=late("metrics", "evaluate"), models={}
+    "medical",
+    load=late("readers", "load"),
+    save=late("export", "save"),
+    metrics=late("metrics", "evaluate"),
+    models={
+        "translator": Trainable(network("Translator"), planes, late("network", "adopt")),
+        "regressor": Trainable(network("Regressor"), planes, late("network", "adopt")),
+    },
+    verbs={"simulate": late("synthesizing", "simulate"), "synthesize": late("synthesizing", "synthesize")},
 )

@@ -16,13 +16,17 @@ DEPHASING = {"gradient": 60.0}  # milliseconds of T2', by which a gradient echo 
 
 @dataclass(frozen=True)
 class Sequence:
-    """How a scanner measures; te, tr, ti: echo, repetition and inversion time, milliseconds; flip: degrees, gradient echo."""
+    """How a scanner measures; te, tr, ti: echo, repetition and inversion time, milliseconds; flip: degrees, gradient echo.
+
+    fat: share of the signal of fat and marrow that is left, where it is suppressed.
+    """
 
     kind: Literal["spin", "gradient", "inversion"]
     te: float
     tr: float
     ti: float = 0.0
     flip: float = 90.0
+    fat: float = 1.0
 
     def __post_init__(self):
         if not (0 < self.te < self.tr and 0 <= self.ti < self.tr and 0 < self.flip <= 180):
@@ -52,6 +56,10 @@ def signal(table: Values, sequence: Sequence) -> np.ndarray:
     inversion: PD (1 - 2 exp(-TI / T1) + 2 exp(-(TR - TE/2) / T1) - exp(-TR / T1)) exp(-TE / T2)
     """
     s, t1 = sequence, table.t1
+    if s.fat != 1:
+        kept = signal(table, replace(s, fat=1.0))
+        kept[[INDEX["fat"], INDEX["marrow"]]] *= s.fat
+        return kept
     if s.kind == "gradient":
         angle, e1 = np.deg2rad(s.flip), np.exp(-s.tr / t1)
         steady = np.sin(angle) * (1 - e1) / (1 - np.cos(angle) * e1)
@@ -71,11 +79,13 @@ def nulling(t1: float, tr: float, te: float = 0.0) -> float:
 def drawn(contrast: str, table: Values, rng: np.random.Generator, spread: float = 0.08) -> Sequence:
     """One of the usual ways to measure a contrast, its times and angle times exp(spread * normal).
 
-    The inversion time of FLAIR is the one that nulls this person's CSF, times exp(0.02 * normal), as scanners are set.
+    The inversion time of FLAIR is the one that nulls this person's CSF, times exp(0.02 * normal), as scanners are set; in two
+    thirds of them, and in a sixth of the others, fat is suppressed.
     """
     usual = SEQUENCES[contrast][rng.integers(len(SEQUENCES[contrast]))]
     te, tr, flip, ti = np.clip(rng.standard_normal(4), -2, 2)
-    made = replace(usual, te=usual.te * float(np.exp(spread * te)), tr=usual.tr * float(np.exp(spread * tr)))
+    fat = float(rng.uniform(0.1, 0.4)) if rng.random() < (2 / 3 if contrast == "FLAIR" else 1 / 6) else 1.0
+    made = replace(usual, fat=fat, te=usual.te * float(np.exp(spread * te)), tr=usual.tr * float(np.exp(spread * tr)))
     if contrast == "FLAIR":
         null = nulling(float(table.t1[INDEX["csf"]]), made.tr, made.te)
         return replace(made, ti=null * float(np.exp(0.02 * ti)))

@@ -1,6 +1,6 @@
 """The simulator: contrasts painted on a head, as planes for training or as whole volumes; a pure function of (seed, index)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -12,6 +12,7 @@ from difusa.domains.medical.physics import Sequence
 from difusa.domains.medical.tissues import INDEX, Values
 from difusa.shared.seeds import stream
 
+INSIDE = (*tissues.BRAIN, *tissues.STRUCTURES["fluid"])
 PERSON, SPOIL = 0, 1  # parts of an example's random stream
 SLAB = 2**19  # voxels painted at a time
 REFERENCE = 0.998  # percentile of a volume that counts as 1; the same for real scans
@@ -23,7 +24,8 @@ class Options:
 
     field: tesla, or one of tissues.FIELDS by chance when 0. deform: millimetres of random anatomy. lesions, tumours: how often
     there are any. atrophy: most of it, in millimetres of its flow, in a quarter of the examples. bias, noise, motion: largest of
-    each; noise as a share of the reference signal, motion in pixels, in a quarter of the examples.
+    each; noise as a share of the reference signal, motion in pixels, in a quarter of the examples. stripped: how often all but
+    brain and fluid is taken away, as is done before many analyses.
     """
 
     field: float = 0.0
@@ -34,14 +36,16 @@ class Options:
     bias: float = 0.2
     noise: float = 0.03
     motion: float = 1.0
+    stripped: float = 0.25
     fine: int = 2  # samples along each edge of a voxel, for partial volume
 
 
 @dataclass(frozen=True)
 class Person:
-    """One simulated patient: a head with its disease, its own anatomy and tissue values."""
+    """One simulated patient: a head with its disease and, at rest, without; its own anatomy and tissue values."""
 
     head: Head
+    rest: Head
     change: Change
     table: Values
     field: float
@@ -76,8 +80,12 @@ def person(heads: list[Head], seed: int, index: int, options: Options, disease: 
     thin = float(rng.uniform(0, options.atrophy)) if options.atrophy and rng.random() < 0.25 else 0.0
     sick = pathology.painted(head, disease, rng)
     if thin:
-        change = Thinned(change, anatomy.flow(pathology.shrinkage(head), thin))
-    return Person(sick, change, table, strength, disease, {"atrophy_mm": round(thin, 3)})
+        change = Thinned(change, anatomy.flow(pathology.shrinkage(head), thin, 4))
+    bare = rng.random() < options.stripped
+    if bare:
+        kept = np.arange(256, dtype=np.uint8) * np.isin(np.arange(256), [INDEX[n] for n in INSIDE])
+        sick = replace(sick, labels=tissues.lookup(sick.labels, kept))
+    return Person(sick, head, change, table, strength, disease, {"atrophy_mm": round(thin, 3), "skull_stripped": bare})
 
 
 @dataclass(frozen=True)

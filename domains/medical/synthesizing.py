@@ -63,7 +63,7 @@ def simulate(
 
     if to not in CONTRASTS:
         raise ValueError(f"--to {to}: is none of {', '.join(CONTRASTS)}")
-    options = Options(field=field, deform=deform, bias=bias, noise=noise, motion=motion, atrophy=0.0)
+    options = Options(field=field, deform=deform, bias=bias, noise=noise, motion=motion, atrophy=0.0, stripped=0.0)
     with Run("medical simulate", seed=seed, progress=progress) as run:
         head = maps.from_synthseg(labels) if labels else maps.mni()
         who = person([head], seed, index, options, pathology)
@@ -122,7 +122,7 @@ def synthesize(
         raise ValueError(f"--contrasts {wrong[0]}: is none of {', '.join(CONTRASTS)}")
     if pathology not in PATHOLOGIES or count < 1:
         raise ValueError(f"--pathology {pathology} --count {count}: one of {', '.join(PATHOLOGIES)}, and at least 1")
-    options, cases = Options(field=field), []
+    options, cases = Options(field=field, stripped=0.0), []
     with Run("medical synthesize", seed=seed, progress=progress) as run:
         found = maps.maps(labels) if labels else []
         if labels and not found:

@@ -70,7 +70,7 @@ def test_shrinkage_widens_the_ventricles_and_takes_from_the_brain(ball):
     assert jacobian(flow(field, 2.0)).min() > 0
     found = []
     for time in (0.0, 1.0, 2.0):
-        who = Person(head, Thinned(rest, flow(field, time)), values(), 3.0, "none")
+        who = Person(head, head, Thinned(rest, flow(field, time)), values(), 3.0, "none")
         _, tissue = paint(who, np.zeros((1, len(values().t1))), head.affine, head.labels.shape, 1)
         found.append([(tissue == INDEX["ventricle"]).sum(), mask(tissue, BRAIN).sum(), (tissue == INDEX["fat"]).sum()])
     found = np.array(found)
