@@ -87,7 +87,6 @@ def _prediction(rows: list[dict]) -> str:
         "crystals",
         "seeds",
         "predictions looked at",
-        "no answer in time",
         "s a crystal",
     ]
     return table(head, lines)
