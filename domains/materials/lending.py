@@ -1,8 +1,8 @@
 """Which templates may carry a composition, and in which order: by what near elements crystallise in.
 
 A candidate is a template with an element on each orbit. Candidates of one arrangement (space group, kinds of sites, which of them
-hold the same element) are one prototype; it counts by the sum over its lenders of exp(-distance / REACH), the distance of a
-lender's elements from those that take their sites, weighed by how many sites they have. Where no lender has the stoichiometry,
+hold the same element) are one prototype; it counts by the sum over its lenders of exp(-distance), the mean distance of a lender's
+elements from those that take their sites. Where no lender has the stoichiometry,
 elements are dealt to the orbits of any template whose sizes allow it.
 """
 
@@ -17,9 +17,10 @@ import numpy as np
 from difusa.domains.materials.elements import described
 from difusa.domains.materials.templates import Templates
 
-REACH = 0.25  # distance within which lenders count
-WEIGHTS = {"group": 0.35, "period": 0.2, "electronegativity": 0.6, "radius": 0.5}
-PENALTY = 6.0  # distance added where orbits are dealt freely
+# By maximum likelihood of the right prototype of 400 crystals of the calibration split; it comes first for 49 % of those that
+# were not fitted to, among the first 20 for 78 %, and 81 % have any (44, 79 and 81 % with the distances guessed).
+WEIGHTS = {"group": 4.5, "period": 0.7, "electronegativity": 2.0, "radius": 1.6, "element": 1.9}
+PENALTY = 20.0  # distance added where orbits are dealt freely
 DEALT = 200  # ways to deal elements to the orbits of one template
 
 
@@ -43,13 +44,15 @@ class Prototype:
 
 @cache
 def far() -> np.ndarray:
-    """Distances [CLASSES, CLASSES] of elements: group, period, electronegativity and radius (elements.described)."""
+    """Distances [CLASSES, CLASSES] of elements: group, period, electronegativity and radius (elements.described), and being
+    another one at all."""
     d = described()
     parts = {
         "group": np.abs(d[:, None, :19] - d[None, :, :19]).max(-1),
         "period": np.abs(d[:, None, 19] - d[None, :, 19]),
         "electronegativity": np.abs(d[:, None, 20] - d[None, :, 20]),
         "radius": np.abs(d[:, None, 21] - d[None, :, 21]),
+        "element": 1.0 - np.eye(len(d)),
     }
     return sum(WEIGHTS[k] * v for k, v in parts.items())
 
@@ -70,7 +73,7 @@ def prototypes(templates: Templates, formula: dict[int, int], rows: Sequence[int
         own = {int(n): int(sizes[kinds == n].sum()) for n in np.unique(kinds)}
         for swap in swaps(own, {n: c * times for n, c in formula.items()}):
             new = tuple(swap[int(n)] for n in kinds)
-            apart = sum(s * between[a - 1, b - 1] for s, a, b in zip(sizes, kinds, new)) / sizes.sum()
+            apart = np.mean([between[a - 1, b - 1] for a, b in swap.items()])
             found[arrangement(templates, row, new)].append(Candidate(row, new, float(apart)))
     return ranked(found)
 
@@ -89,7 +92,7 @@ def dealt(templates: Templates, formula: dict[int, int], rows: Sequence[int] | N
             continue
         for new in deals(tuple(sizes.tolist()), {n: c * times for n, c in formula.items()}):
             seen[bare] += 1
-            apart = sum(s * between[a - 1, b - 1] for s, a, b in zip(sizes, kinds, new)) / sizes.sum()
+            apart = np.mean([between[a - 1, b - 1] for a, b in zip(kinds, new)])
             found[arrangement(templates, row, new)].append(Candidate(row, new, PENALTY + float(apart)))
     return ranked(found)
 
@@ -99,7 +102,7 @@ def ranked(found: dict[tuple, list[Candidate]]) -> list[Prototype]:
     made = []
     for key, candidates in found.items():
         own = sorted(candidates, key=lambda c: (c.distance, c.row))
-        made.append(Prototype(key, tuple(own), float(sum(np.exp(-c.distance / REACH) for c in own))))
+        made.append(Prototype(key, tuple(own), float(sum(np.exp(-c.distance) for c in own))))
     return sorted(made, key=lambda p: (-p.weight, p.key))
 
 
