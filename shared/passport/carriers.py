@@ -49,9 +49,9 @@ def unpacked(data: bytes) -> bytes:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             found = file.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise Malformed(f"the compressed file is damaged ({error})") from error
+        raise Malformed("the compressed file is damaged") from error
     if len(found) > LARGEST:
-        raise Malformed(f"it unpacks to more than {LARGEST // 2**20} MB")
+        raise Malformed("it unpacks to more than {n} MB", n=LARGEST // 2**20)
     return found
 
 

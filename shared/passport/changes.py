@@ -14,7 +14,14 @@ from difusa.shared.passport.content import (
     stretches,
     tiles,
 )
+from difusa.shared.passport.saying import Said
 
+WHERE = {
+    "anywhere": "pixels in {n} of {m} tiles, x {x}, y {y}",
+    "inside": "pixels in {n} of {m} tiles, x {x}, y {y}, where the model had invented",
+    "both": "pixels in {n} of {m} tiles, x {x}, y {y}, some where the model had invented and some outside",
+    "outside": "pixels in {n} of {m} tiles, x {x}, y {y}, all outside of what the model had invented",
+}
 MANY = 3000  # records; beyond, they are compared place by place only
 
 
@@ -24,15 +31,15 @@ class Changes:
 
     none: bool
     related: bool = True
-    where: tuple[str, ...] = ()
+    where: tuple[Said, ...] = ()
 
     @property
-    def sentence(self) -> str:
-        """Where, in one sentence."""
+    def reasons(self) -> tuple[Said, ...]:
+        """The first places, for a person."""
         if not self.where:
-            return "nothing in it is as it was signed"
+            return (Said("nothing in it is as it was signed"),)
         more = len(self.where) - 8
-        return "; ".join(self.where[:8]) + (f"; and {more} more" if more > 0 else "")
+        return self.where[:8] + ((Said("and {n} places more", n=more),) if more > 0 else ())
 
 
 def compared(signed: dict, found: Opened | None, content: dict | None) -> Changes:
@@ -76,27 +83,28 @@ def prints(parts: dict) -> dict:
 
 def _files(before: dict, now: dict) -> Changes:
     changed = [n for n in before if n in now and now[n] != before[n]]
-    where = [f"{n} was changed" for n in changed]
-    where += [f"{n} is missing" for n in before if n not in now] + [f"{n} was added" for n in now if n not in before]
+    where = [Said("{name} was changed", name=n) for n in changed]
+    where += [Said("{name} is missing", name=n) for n in before if n not in now]
+    where += [Said("{name} was added", name=n) for n in now if n not in before]
     return Changes(False, any(now.get(n) == p for n, p in before.items()), tuple(where))
 
 
 def _rows(before: list[str], now: list[str]) -> Changes:
     same = set(before) & set(now)
     if sorted(before) == sorted(now):
-        return Changes(False, True, ("the records are in another order",))
+        return Changes(False, True, (Said("the records are in another order"),))
     if max(len(before), len(now)) > MANY:
-        where = [f"record {k} was changed" for k, (a, b) in enumerate(zip(before, now), 1) if a != b]
-        where += [f"{abs(len(before) - len(now))} records fewer or more"] * (len(before) != len(now))
+        where = [Said("record {n} was changed", n=k) for k, (a, b) in enumerate(zip(before, now), 1) if a != b]
+        where += [Said("{n} records instead of {m}", n=len(now), m=len(before))] * (len(before) != len(now))
         return Changes(False, bool(same), tuple(where))
     where = []
     for kind, a, b, c, d in SequenceMatcher(None, before, now, autojunk=False).get_opcodes():
         if kind == "equal":
             continue
         pairs = min(b - a, d - c)
-        where += [f"record {c + k + 1} was changed" for k in range(pairs)]
-        where += [f"record {k + 1} of those signed is missing" for k in range(a + pairs, b)]
-        where += [f"record {k + 1} was added" for k in range(c + pairs, d)]
+        where += [Said("record {n} was changed", n=c + k + 1) for k in range(pairs)]
+        where += [Said("record {n} of those signed is missing", n=k + 1) for k in range(a + pairs, b)]
+        where += [Said("record {n} was added", n=k + 1) for k in range(c + pairs, d)]
     return Changes(False, bool(same), tuple(where))
 
 
@@ -105,29 +113,25 @@ def _tiles(signed: dict, found: Opened) -> Changes:
     rows, before = pixels(found), signed["parts"]
     if rows is None:
         near = found.kind == signed["kind"] and abs(len(found.data) - signed["bytes"]) < 64
-        return Changes(False, near, ("its pixels cannot be read",))
+        return Changes(False, near, (Said("its pixels cannot be read"),))
     if list(rows.shape[:2]) != before["size"]:
-        size = "{} x {} pixels instead of {} x {}".format(*rows.shape[1::-1], *before["size"][::-1])
-        return Changes(False, alike(look(rows), signed["look"]), (f"another size: {size}",))
+        now, then = (f"{w} x {h}" for h, w in (rows.shape[:2], before["size"]))
+        told = Said("another size: {now} pixels instead of {then}", now=now, then=then)
+        return Changes(False, alike(look(rows), signed["look"]), (told,))
     now = [short(t) for t in tiles(rows)]
     changed = [k for k, (a, b) in enumerate(zip(before["sha256"], now, strict=True)) if a != b]
     if not changed:
         return Changes(
-            False, True, ("its pixels are as they were signed; what stands beside them in the file was changed",)
+            False, True, (Said("its pixels are as they were signed; what stands beside them in the file was changed"),)
         )
     related = len(changed) < len(now) or alike(look(rows), signed["look"])
     cut = [boxes(*rows.shape[:2])[k] for k in changed]
     x = min(c[1].start for c in cut), max(c[1].stop for c in cut)
     y = min(c[0].start for c in cut), max(c[0].stop for c in cut)
-    where = f"pixels in {len(changed)} of {len(now)} tiles, x {x[0]} to {x[1]}, y {y[0]} to {y[1]}"
-    if (invented := signed.get("touched")) is not None:
-        inner = set(changed) & set(invented)
-        what = "all" if len(inner) == len(changed) else "some" if inner else "none"
-        where += {
-            "all": ", where the model had invented",
-            "some": ", some where the model had invented and some outside",
-            "none": ", all outside of what the model had invented",
-        }[what]
+    inner = set(changed) & set(signed.get("touched") or ())
+    what = "inside" if len(inner) == len(changed) else "both" if inner else "outside"
+    place = {"n": len(changed), "m": len(now), "x": f"{x[0]}-{x[1]}", "y": f"{y[0]}-{y[1]}"}
+    where = Said(WHERE["anywhere" if signed.get("touched") is None else what], **place)
     return Changes(False, related, (where,))
 
 
@@ -141,13 +145,14 @@ def _stretches(signed: dict, found: Opened) -> Changes:
     changed = [k for k in range(max(len(before), len(now))) if k >= len(before) or k >= len(now) or before[k] != now[k]]
     where = []
     for first, last in _runs(changed):
-        where.append(f"bytes {first * size} to {min((last + 1) * size, max(len(found.data), signed['bytes'])) - 1}")
+        end = min((last + 1) * size, max(len(found.data), signed["bytes"])) - 1
+        where.append(Said("bytes {first} to {last}", first=first * size, last=end))
     if len(found.data) != signed["bytes"]:
-        where.insert(0, f"{len(found.data)} bytes instead of {signed['bytes']}")
+        where.insert(0, Said("{n} bytes instead of {m}", n=len(found.data), m=signed["bytes"]))
     if found.kind == "jpeg" and "look" in signed and not same:
         rows = pixels(found, lossless=False)
         if rows is not None and alike(look(rows), signed["look"]):
-            return Changes(False, True, ("it looks the same from afar, but was saved anew",))
+            return Changes(False, True, (Said("it looks the same from afar, but was saved anew"),))
     return Changes(False, 4 * same >= len(before), tuple(where))
 
 

@@ -39,7 +39,7 @@ def read(path: Path) -> Opened:
     if not path.is_file():
         raise Malformed("it is neither a file nor a folder")
     if path.stat().st_size > LARGEST:
-        raise Malformed(f"it is larger than {LARGEST // 2**20} MB")
+        raise Malformed("it is larger than {n} MB", n=LARGEST // 2**20)
     return opened(path.read_bytes(), path.name)
 
 
@@ -85,7 +85,7 @@ def listed(folder: Path) -> list[str]:
         if not path.is_symlink() and path.is_file() and not hidden and not path.name.endswith(SIDECAR):
             found.append(inner.as_posix())
         if len(found) > FILES:
-            raise Malformed(f"it holds more than {FILES:,} files")
+            raise Malformed("it holds more than {n} files", n=FILES)
     return sorted(found)
 
 

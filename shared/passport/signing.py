@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from difusa.shared.passport.keys import Keys, certificates, key_id
+from difusa.shared.passport.saying import Said
 
 FORMAT = "difusa-passport/1"
 LARGEST = 64 * 2**20  # bytes of an envelope
@@ -15,7 +16,11 @@ FIELDS = {"certificate", "filed", "filed_signature", "format", "record", "signat
 
 
 class Malformed(ValueError):
-    """What should be a passport is none; the message says why."""
+    """What should be a passport or a readable file is none; `said` says why."""
+
+    def __init__(self, words: str, **values):
+        self.said = Said(words, **values)
+        super().__init__(str(self.said))
 
 
 def canonical(value) -> bytes:
@@ -56,7 +61,7 @@ class Envelope:
         try:
             return x509.load_der_x509_certificate(base64.b64decode(self.certificate, validate=True))
         except (ValueError, TypeError) as error:
-            raise Malformed(f"its certificate cannot be read ({error})") from error
+            raise Malformed("its certificate cannot be read") from error
 
 
 def sign(keys: Keys, purpose: str, message: bytes) -> bytes:
@@ -89,11 +94,11 @@ def sealed(record: dict, keys: Keys, filed: dict | None = None) -> Envelope:
 def opened(raw: bytes) -> Envelope:
     """The envelope in the bytes of a JSON file. Raises Malformed."""
     if len(raw) > LARGEST:
-        raise Malformed(f"it has {len(raw) / 2**20:.0f} MB; a passport has at most {LARGEST / 2**20:.0f}")
+        raise Malformed("it has more than {n} MB, too much for a passport", n=LARGEST // 2**20)
     try:
         value = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_no_number)
         if not isinstance(value, dict) or value.get("format") != FORMAT or not set(value) <= FIELDS:
-            raise Malformed(f"it is no {FORMAT}")
+            raise Malformed("it is no passport of a kind that this version knows")
         made = Envelope(
             value["record"],
             value["signature"],
@@ -118,7 +123,7 @@ def opened(raw: bytes) -> Envelope:
     except RecursionError as error:
         raise Malformed("it is nested too deep") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Malformed(f"it cannot be read ({type(error).__name__}: {error})"[:200]) from error
+        raise Malformed("it cannot be read: {why}", why=f"{type(error).__name__}: {error}"[:100]) from error
     return made
 
 
@@ -130,7 +135,7 @@ def _once(pairs: list) -> dict:
 
 
 def _no_number(text: str):
-    raise Malformed(f"{text} is no number of JSON")
+    raise Malformed("it cannot be read: {why}", why=f"{text} is no number")
 
 
 @dataclass(frozen=True)
@@ -199,10 +204,12 @@ def off_the_clock(envelope: Envelope, now: datetime | None = None) -> str:
     made = made if made.tzinfo else made.replace(tzinfo=UTC)
     key, now = envelope.key, now or datetime.now(UTC)
     if (made - now).total_seconds() > 86400:
-        return f"it says it was made on {made:%Y-%m-%d}, which is still to come: a clock is far off"
+        words = "it says it was made on {day}, which is still to come: a clock is far off"
+        return Said(words, day=f"{made:%Y-%m-%d}")
     if not key.not_valid_before_utc <= made <= key.not_valid_after_utc:
-        ends = f"{key.not_valid_before_utc:%Y-%m-%d} to {key.not_valid_after_utc:%Y-%m-%d}"
-        return f"it says it was made on {made:%Y-%m-%d}, but its key is good from {ends}: a clock is far off"
+        words = "it says it was made on {day}, but its key is good from {first} to {last}: a clock is far off"
+        ends = {"first": f"{key.not_valid_before_utc:%Y-%m-%d}", "last": f"{key.not_valid_after_utc:%Y-%m-%d}"}
+        return Said(words, day=f"{made:%Y-%m-%d}", **ends)
     return ""
 
 

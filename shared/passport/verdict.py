@@ -8,6 +8,7 @@ from pathlib import Path
 from difusa.shared.passport.attaching import sidecar
 from difusa.shared.passport.changes import Changes, compared, prints
 from difusa.shared.passport.content import SIDECAR, Opened, described_folder, file_digest, read
+from difusa.shared.passport.saying import Said
 from difusa.shared.passport.signing import Envelope, Malformed, Trust, digest, issuer, off_the_clock, opened, standing
 from difusa.shared.passport.stamps import judged, run_of
 
@@ -17,6 +18,22 @@ WORDS = {
     CHANGED: "ours, but changed",
     STRANGER: "not ours",
     UNKNOWN: "cannot tell",
+}
+
+DAMAGED = {"sidecar": "the sidecar is damaged: {why}", "inside": "the passport inside the file is damaged: {why}"}
+STRANGE = {
+    "sidecar": "the sidecar is signed by a key that you do not know, which calls itself {name}",
+    "inside": "the passport inside the file is signed by a key that you do not know, which calls itself {name}",
+}
+FORGED = {
+    "sidecar": "the sidecar is forged, or was altered after signing: its signature does not fit",
+    "inside": "the passport inside the file is forged, or was altered after signing: its signature does not fit",
+}
+ROWS = {
+    "changed": "record {n} was changed",
+    "forged": "record {n} has a stamp that does not fit",
+    "none": "record {n} is not ours: it has no stamp",
+    "stranger": "record {n} is stamped by a key that you do not know",
 }
 
 
@@ -72,14 +89,15 @@ def verdict(path: Path, trust: Trust, beside: Path | None = None, now: datetime 
     try:
         return _verdict(path, shown, trust, beside, now or datetime.now(UTC))
     except Malformed as error:
-        return Verdict(shown, UNKNOWN, (str(error),))
+        return Verdict(shown, UNKNOWN, (error.said,))
     except (OSError, MemoryError) as error:
-        return Verdict(shown, UNKNOWN, (getattr(error, "strerror", None) or str(error) or type(error).__name__,))
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return Verdict(shown, UNKNOWN, (Said("it cannot be read: {why}", why=why),))
 
 
 def _verdict(path: Path, shown: str, trust: Trust, beside: Path | None, now: datetime) -> Verdict:
     if not path.exists():
-        return Verdict(shown, UNKNOWN, ("there is no such file",))
+        return Verdict(shown, UNKNOWN, (Said("there is no such file"),))
     outer = _beside(path, trust, beside)
     found = content = None
     try:
@@ -90,7 +108,7 @@ def _verdict(path: Path, shown: str, trust: Trust, beside: Path | None, now: dat
     except Malformed as error:
         if not (outer and outer.ours and _named(outer, path)):
             raise
-        return Verdict(shown, CHANGED, (str(error),), ("throughout",), **_facts(outer.envelope))
+        return Verdict(shown, CHANGED, (error.said,), ("throughout",), **_facts(outer.envelope))
     inner = _inner(found, trust)
     if outer is None and inner is None and (member := _member(path, trust)):
         return member
@@ -99,7 +117,9 @@ def _verdict(path: Path, shown: str, trust: Trust, beside: Path | None, now: dat
             each.changes = compared(each.envelope.record["content"], found, content)
     if not trust.known and (outer or inner or (found and any(r.stamp for r in found.rows))):
         return Verdict(
-            shown, UNKNOWN, ("it carries a passport, but you hold no public certificate to check it: ask the issuer",)
+            shown,
+            UNKNOWN,
+            (Said("it carries a passport, but you hold no public certificate to check it: ask the issuer"),),
         )
     if outer and outer.ours:
         return _by_sidecar(path, shown, outer, inner, found, trust, now)
@@ -112,7 +132,7 @@ def _verdict(path: Path, shown: str, trust: Trust, beside: Path | None, now: dat
     if any(e and e.envelope for e in (outer, inner)):
         return Verdict(shown, STRANGER, told)
     if outer is None:
-        told = (f"it carries no passport, and there is no {path.name}{SIDECAR} beside it",)
+        told = (Said("it carries no passport, and there is no {name} beside it", name=path.name + SIDECAR),)
     return Verdict(shown, UNKNOWN, told)
 
 
@@ -120,15 +140,15 @@ def _beside(path: Path, trust: Trust, given: Path | None) -> Evidence | None:
     place = given or sidecar(path.resolve() if path.name in ("", "..") else path)
     if not place.exists():
         if given:
-            return Evidence("sidecar", problem=f"there is no {given.name}")
+            return Evidence("sidecar", problem=Said("there is no {name}", name=given.name))
         return None
     if not place.is_file():
-        return Evidence("sidecar", problem="the sidecar is no file")
+        return Evidence("sidecar", problem=Said("the sidecar is no file"))
     try:
         with open(place, "rb") as file:
             return _evidence("sidecar", file.read(64 * 2**20 + 1), trust)
     except OSError as error:
-        return Evidence("sidecar", problem=f"the sidecar cannot be read ({error.strerror})")
+        return Evidence("sidecar", problem=Said("the sidecar cannot be read: {why}", why=error.strerror))
 
 
 def _member(path: Path, trust: Trust) -> Verdict | None:
@@ -142,14 +162,15 @@ def _member(path: Path, trust: Trust) -> Verdict | None:
     except (KeyError, TypeError, ValueError):
         return None
     if file_digest(path) == signed:
-        return Verdict(path.name, INTACT, (f"as one of the files of {folder.name}",), **_facts(outer.envelope))
-    return Verdict(
-        path.name, CHANGED, (f"it is not as in {folder.name} when that was signed",), **_facts(outer.envelope)
-    )
+        return Verdict(
+            path.name, INTACT, (Said("as one of the files of {name}", name=folder.name),), **_facts(outer.envelope)
+        )
+    told = Said("it is not as in {name} when that was signed", name=folder.name)
+    return Verdict(path.name, CHANGED, (told,), **_facts(outer.envelope))
 
 
 def _inner(found: Opened | None, trust: Trust) -> Evidence | None:
-    return None if found is None or found.text is None else _evidence("passport inside the file", found.text, trust)
+    return None if found is None or found.text is None else _evidence("inside", found.text, trust)
 
 
 def _evidence(place: str, raw: bytes, trust: Trust) -> Evidence:
@@ -157,10 +178,10 @@ def _evidence(place: str, raw: bytes, trust: Trust) -> Evidence:
         envelope = opened(raw)
         return Evidence(place, envelope, standing(envelope, trust))
     except Malformed as error:
-        return Evidence(place, problem=f"the {place} is damaged: {error}")
+        return Evidence(place, problem=Said(DAMAGED[place], why=error.said))
 
 
-def _wrong(evidence: Evidence | None) -> str:
+def _wrong(evidence: Evidence | None) -> Said | str:
     """What is wrong with a passport that is not ours."""
     if evidence is None or evidence.ours:
         return ""
@@ -168,8 +189,8 @@ def _wrong(evidence: Evidence | None) -> str:
         return evidence.problem
     if evidence.standing == "stranger":
         name = issuer(evidence.envelope)
-        return f"the {evidence.place} is signed by a key that you do not know, which calls itself {name!r}"
-    return f"the {evidence.place} is forged, or was altered after signing: its signature does not fit"
+        return Said(STRANGE[evidence.place], name=name)
+    return Said(FORGED[evidence.place])
 
 
 def _facts(envelope: Envelope) -> dict:
@@ -192,20 +213,19 @@ def _by_sidecar(path: Path, shown: str, outer: Evidence, inner, found, trust: Tr
         late = off_the_clock(envelope, now)
         return Verdict(shown, UNKNOWN if late else INTACT, (late,) if late else (), **facts)
     if inner and inner.ours and inner.changes.none:
-        reason = "the file is as it was signed, but the sidecar beside it belongs to another file"
+        reason = Said("the file is as it was signed, but the sidecar beside it belongs to another file")
         return Verdict(shown, CHANGED, (reason,), ("sidecar",), issuer(inner.envelope), record=inner.envelope.record)
     if inner and inner.ours and digest(inner.envelope.record) != digest(envelope.record):
-        return _by_inner(shown, inner, outer, "the sidecar beside it belongs to another file")
+        return _by_inner(shown, inner, outer, Said("the sidecar beside it belongs to another file"))
     if changes.related or _named(outer, path) or (inner and inner.ours):
-        return Verdict(shown, CHANGED, (changes.sentence,), changes.where, **facts)
-    whose = f"it was written for {envelope.filed['name']!r}" if envelope.filed else "it was written for another"
+        return Verdict(shown, CHANGED, changes.reasons, changes.where, **facts)
+    whose = envelope.filed["name"] if envelope.filed else "?"
     own = _by_stamps(path, shown, found, trust, None, "") if found and any(r.stamp for r in found.rows) else None
     if own and own.status in (INTACT, CHANGED):
-        reason = f"the sidecar beside it belongs to another file ({whose})"
+        reason = Said("the sidecar beside it belongs to another file: it was written for {name}", name=whose)
         return Verdict(shown, CHANGED, (reason, *own.reasons), ("sidecar", *own.where), own.issuer, record=None)
-    return Verdict(
-        shown, UNKNOWN, (f"the passport is genuine, but no part of this file fits it: {whose}, so it was swapped",)
-    )
+    words = "the passport is genuine, but no part of this file fits it: it was written for {name}, and was swapped"
+    return Verdict(shown, UNKNOWN, (Said(words, name=whose),))
 
 
 def _inside_wrong(outer: Evidence, inner, found, trust: Trust) -> list[str]:
@@ -215,13 +235,15 @@ def _inside_wrong(outer: Evidence, inner, found, trust: Trust) -> list[str]:
         return []
     if found.rows:
         bad = [k for k, r in enumerate(found.rows, 1) if judged(r, trust) not in (("ours",) if carries else ("none",))]
-        return [f"the stamp of record {_listed(bad)} was changed or taken out"] if bad and carries is not None else []
+        if not bad or carries is None:
+            return []
+        return [Said("the stamp of record {n} was changed or taken out", n=_listed(bad))]
     if inner is None:
-        return ["the passport inside the file was taken out"] if carries else []
+        return [Said("the passport inside the file was taken out")] if carries else []
     if not inner.ours:
         return [_wrong(inner)]
     same = digest(inner.envelope.record) == digest(outer.envelope.record)
-    return [] if same else ["the passport inside the file is another than the one beside it"]
+    return [] if same else [Said("the passport inside the file is another than the one beside it")]
 
 
 def _by_inner(shown: str, inner: Evidence, outer: Evidence | None, wrong: str) -> Verdict:
@@ -230,10 +252,10 @@ def _by_inner(shown: str, inner: Evidence, outer: Evidence | None, wrong: str) -
     told = [wrong] if wrong else []
     where = ["sidecar"] if outer else []
     if not inner.changes.none:
-        return Verdict(shown, CHANGED, (inner.changes.sentence, *told), (*inner.changes.where, *where), **facts)
+        return Verdict(shown, CHANGED, (*inner.changes.reasons, *told), (*inner.changes.where, *where), **facts)
     if outer is None:
-        return Verdict(shown, INTACT, ("by the passport inside it; the sidecar is missing",), **facts)
-    return Verdict(shown, CHANGED, ("the file is as it was signed", *told), tuple(where), **facts)
+        return Verdict(shown, INTACT, (Said("by the passport inside it; the sidecar is missing"),), **facts)
+    return Verdict(shown, CHANGED, (Said("the file is as it was signed"), *told), tuple(where), **facts)
 
 
 def _by_stamps(path: Path, shown: str, found: Opened, trust: Trust, outer: Evidence | None, wrong: str) -> Verdict:
@@ -242,18 +264,15 @@ def _by_stamps(path: Path, shown: str, found: Opened, trust: Trust, outer: Evide
     rows = {s: [k for k, other in enumerate(seen, 1) if other == s] for s in set(seen)}
     told = [wrong] if wrong else []
     if not rows.get("ours") and not rows.get("changed"):
-        what = "carry stamps of keys that you do not know" if rows.get("stranger") else "carry stamps that do not fit"
-        return Verdict(shown, STRANGER, (f"its records {what}", *told))
+        strange = Said("its records carry stamps of keys that you do not know")
+        what = strange if rows.get("stranger") else Said("its records carry stamps that do not fit")
+        return Verdict(shown, STRANGER, (what, *told))
     runs = {run_of(r) for r, s in zip(found.rows, seen) if s == "ours"}
-    names = {
-        "changed": "was changed", "forged": "has a stamp that does not fit", "none": "is not ours: it has no stamp",
-        "stranger": "is stamped by a key that you do not know",
-    }  # fmt: skip
-    where = [f"record {_listed(rows[s])} {text}" for s, text in names.items() if s in rows]
+    where = [Said(words, n=_listed(rows[s])) for s, words in ROWS.items() if s in rows]
     if where or outer is not None:
         return Verdict(shown, CHANGED, (*where, *told), (*where, *(["sidecar"] if outer else [])))
-    note = "each record by its own stamp; the sidecar is missing, so whether one was left out cannot be told"
-    return Verdict(shown, INTACT, (note,) + (("they come from several runs",) if len(runs) > 1 else ()))
+    note = Said("each record by its own stamp; the sidecar is missing, so whether one was left out cannot be told")
+    return Verdict(shown, INTACT, (note,) + ((Said("they come from several runs"),) if len(runs) > 1 else ()))
 
 
 def _listed(numbers: list[int], most: int = 8) -> str:

@@ -168,7 +168,7 @@ TAMPERINGS = {
     one_byte: (CHANGED, CHANGED, ""),
     cut: (CHANGED, CHANGED, ""),
     lengthened: (CHANGED, CHANGED, ""),
-    swapped: (CHANGED, UNKNOWN, "another file|written for"),
+    swapped: (CHANGED, UNKNOWN, "another file|written for|was swapped"),
     replaced: (CHANGED, CHANGED, ""),
     lost: (INTACT, UNKNOWN, "sidecar is missing|no passport"),
     forged: (CHANGED, STRANGER, "a key that you do not know"),
@@ -228,7 +228,7 @@ def test_a_pixel_is_placed_inside_or_outside_of_what_was_invented(tmp_path, trus
         other[place] ^= 1
         path.write_bytes(carriers.carry(png(other), text))
         (where,) = verdict(path, trust).where
-        assert f"x {place[1] // 4 * 4} to {place[1] // 4 * 4 + 4}" in where and said in where
+        assert f"x {place[1] // 4 * 4}-{place[1] // 4 * 4 + 4}" in where and said in where
     path.write_bytes(carriers.carry(png(rows).replace(b"IDAT", b"IDAT"), text).replace(b"IEND", b"IEnD"))
     assert "pixels" in verdict(path, trust).sentence
 
