@@ -16,7 +16,7 @@ from difusa.domains.molecules.fragments import Fragment
 from difusa.domains.molecules.molecule import Skeleton
 from difusa.domains.molecules.network import CATEGORIES, ONEHOT, pairs_of
 from difusa.domains.molecules.plan import Plan
-from difusa.domains.molecules.sampling import ROWS, decoded, encoded, in_groups, tempered, wished
+from difusa.domains.molecules.sampling import decoded, encoded, in_groups, tempered, together, wished
 from difusa.shared.samplers import SAMPLERS, last
 from difusa.shared.seeds import streams
 from difusa.shared.spaces import Centred, Euclidean, Held, Product, State
@@ -72,7 +72,7 @@ def placed(
     state = encoded(network, elements, graph.numbers, graph.charges, graph.hydrogens, graph.bonds, coords)
     rows = {"coords": atoms, "atoms": atoms, "bonds": len(state["bonds"])}
     one = Known(state, {k: torch.full((n,), k != "coords") for k, n in rows.items()})
-    full, found = max(1, ROWS // atoms), []
+    full, found = together(atoms), []
     for first in range(0, len(indices), full):
         chosen = list(indices[first : first + full])
         x = walked(network, [one] * full, plan, chosen + chosen[:1] * (full - len(chosen)), watch=watch)

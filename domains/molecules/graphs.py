@@ -11,7 +11,7 @@ from difusa.domains.molecules.drawing import NOT_FINITE
 from difusa.domains.molecules.fragments import check_classes
 from difusa.domains.molecules.molecule import Molecule, Skeleton, assemble, parents, skeleton
 from difusa.domains.molecules.readers import cut_smiles, read_smiles
-from difusa.domains.molecules.sampling import ROWS, hydrogens
+from difusa.domains.molecules.sampling import hydrogens, together
 from difusa.domains.molecules.sizes import Sizes
 from difusa.domains.molecules.stereo import Stereo, asked_of, turned
 
@@ -103,7 +103,7 @@ def search(tools, graph: Graph, count: int, batch: int, ran=None) -> tuple[list[
     """
     right: list[Molecule] = []
     wrong: list[Molecule] = []
-    full, most = max(1, ROWS // len(graph.bare)), BUDGET * count
+    full, most = together(len(graph.bare)), BUDGET * count
     while len(right) < count and len(right) + len(wrong) < most:
         first = len(right) + len(wrong)
         number = min(batch, most - first, max(full, count - len(right)))

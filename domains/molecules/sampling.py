@@ -11,6 +11,7 @@ from difusa.domains.molecules.chemistry import CHARGES
 from difusa.domains.molecules.constraints import Constrained, likelihoods, settled_elements
 from difusa.domains.molecules.molecule import Skeleton, assemble
 from difusa.domains.molecules.network import CATEGORIES, ONEHOT, pairs_of
+from difusa.domains.molecules.orders import settled
 from difusa.domains.molecules.plan import Plan
 from difusa.domains.molecules.steering import Helm
 from difusa.domains.molecules.valences import filled
@@ -19,8 +20,14 @@ from difusa.shared.samplers import SAMPLERS, Tempered, last, start
 from difusa.shared.seeds import stream, streams
 from difusa.shared.spaces import Centred, Euclidean, Held, Product, Space, State
 
-ROWS = 288  # atoms a network run: samples of one size are run ROWS // size at a time, whatever --batch says
+ROWS, PAIRS = 288, 3200  # at most so many atoms, and pairs of atoms, a network run, whatever --batch says
 HYDROGENS = 1  # part of a sample's random stream: their places must not depend on the skeleton's own noise
+
+
+def together(size: int) -> int:
+    """How many samples of so many atoms are run at a time: the small ones in a crowd, so that their overhead is shared; few
+    of the large ones, so that little is lost where a run has not more of one size."""
+    return max(1, min(ROWS // size, PAIRS // size**2))
 
 
 def in_groups(sizes: Sequence[int]) -> Iterator[tuple[int, list[int], int]]:
@@ -29,7 +36,7 @@ def in_groups(sizes: Sequence[int]) -> Iterator[tuple[int, list[int], int]]:
     place = 0
     while place < len(order):
         size = sizes[order[place]]
-        full = max(1, ROWS // size)
+        full = together(size)
         group = [k for k in order[place : place + full] if sizes[k] == size]
         yield size, group, full
         place += len(group)
@@ -119,7 +126,7 @@ def blank(network, count: int, atoms: int) -> State:
 def decoded(
     x: dict[str, Tensor], classes: np.ndarray, total: int | None, scale: float, elements, held: Sequence[int] = ()
 ) -> Skeleton:
-    """The skeleton in a state without batch axis: elements as told, charges and bonds the likeliest, valences filled.
+    """The skeleton in a state without batch axis: elements as told, charges and bonds the likeliest that fit, valences filled.
 
     classes [N]: element classes. held: hydrogens of the first atoms, where they are known; total: those of the others
     together, or None.
@@ -129,6 +136,7 @@ def decoded(
     bonded = bonds > 0
     rows = np.stack([i[bonded], j[bonded], bonds[bonded]], axis=1).astype(np.int32).reshape(-1, 3)
     numbers, charges = np.array(elements, np.uint8)[classes], np.array(CHARGES, np.int8)[charges]
+    rows = settled(numbers, charges, rows, likelihoods(x, "bonds")[bonded], len(held))
     carried = filled(numbers, charges, rows, likelihoods(x, "hydrogens"), total, held).astype(np.uint8)
     return Skeleton(numbers, x["coords"].double().numpy() * scale, charges, carried, rows)
 

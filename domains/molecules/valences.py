@@ -19,6 +19,7 @@ FULL = {
     (8, 1): (3,), (8, -1): (1,), (9, 0): (1,), (15, 0): (3, 5), (15, 1): (4,), (16, 0): (2, 4, 6), (16, 1): (3,),
     (16, -1): (1,), (17, 0): (1,), (35, 0): (1,), (53, 0): (1,),
 }  # fmt: skip
+HYPERVALENT = (15, 16)  # of several valences: a lone pair is likelier than one more double bond
 LONE_PAIR = (7, 8, 16)  # elements that may sit in an aromatic ring without a double bond in it
 UNFILLED = -1e4  # log-probability of a valence left open: worse than any that a network gives
 MOST_FREE = 8  # atoms with a choice that are tried in all combinations; more keep their likeliest
@@ -46,21 +47,28 @@ def filled(
     shell (too many bonds), the likeliest number.
     """
     most, known = log_p.shape[1] - 1, len(held)
-    ways = [
-        options(*row, most)
-        for row in zip(numbers.tolist(), charges.tolist(), *bond_counts(len(numbers), bonds).T.tolist())
-    ]
+    ways = ways_of(numbers, charges, bonds, most)
     ways = [[w for w in way if i >= known or w[1] == held[i]] for i, way in enumerate(ways)]
-    ring = np.unique(bonds[bonds[:, 2] == AROMATIC, :2])
-    found = [_settled(log_p, ways, total, held)]
-    if len(ring) and all(ways[i] for i in ring):
-        free = [i for i in ring if len({k for k, _ in ways[i]}) > 1][:MOST_FREE]
-        tries = product(*(sorted({k for k, _ in ways[i]}) for i in free))
-        narrowed = [{i: [w for w in ways[i] if w[0] == k] for i, k in zip(free, chosen)} for chosen in tries]
-        rings = [[n.get(i, way) for i, way in enumerate(ways)] for n in narrowed]
-        rings = [way for way in rings if alternating(bonds, {i for i in ring if max(k for k, _ in way[i])})]
-        found = [_settled(log_p, way, total, held) for way in rings] or found
+    found = [_settled(log_p, way, total, held) for way in rings_of(bonds, ways) or [ways]]
     return max(found, key=lambda f: f[0])[1]
+
+
+def ways_of(numbers: np.ndarray, charges: np.ndarray, bonds: np.ndarray, most: int) -> list[list[tuple[int, int]]]:
+    """The `options` of each atom."""
+    counts = bond_counts(len(numbers), bonds).T.tolist()
+    return [options(*row, most) for row in zip(numbers.tolist(), charges.tolist(), *counts)]
+
+
+def rings_of(bonds: np.ndarray, ways: list) -> list[list]:
+    """The ways, narrowed to those that let the aromatic bonds be written with alternating double bonds; none where none does."""
+    ring = np.unique(bonds[bonds[:, 2] == AROMATIC, :2])
+    if not len(ring) or not all(ways[i] for i in ring):
+        return []
+    free = [i for i in ring if len({k for k, _ in ways[i]}) > 1][:MOST_FREE]
+    tries = product(*(sorted({k for k, _ in ways[i]}) for i in free))
+    narrowed = [{i: [w for w in ways[i] if w[0] == k] for i, k in zip(free, chosen)} for chosen in tries]
+    rings = [[n.get(i, way) for i, way in enumerate(ways)] for n in narrowed]
+    return [way for way in rings if alternating(bonds, {i for i in ring if max(k for k, _ in way[i])})]
 
 
 def _settled(log_p: np.ndarray, ways: list, total: int | None, held) -> tuple[float, np.ndarray]:
