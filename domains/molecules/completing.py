@@ -115,7 +115,7 @@ def grown(
             new = settled_elements({"elements": one["elements"][len(kept) :]}, mask, counts)
             classes = np.concatenate([[list(elements).index(int(n)) for n in kept.numbers], new])
             left = None if rest is None else rest[row]
-            found[k] = _finished(fragment, decoded(one, classes, left, network.scale, elements, held[row]))
+            found[k] = _finished(fragment, decoded(one, classes, left, network.scale, elements, held[row], plan.mend))
         if ran:
             ran(len(group))
     return found
@@ -163,4 +163,6 @@ def _finished(fragment: Fragment, drawn: Skeleton) -> Skeleton:
     """The drawn skeleton where the fragment was, with the fragment's own coordinates, to the bit."""
     kept = fragment.bare.positions
     new = drawn.positions[len(kept) :] + kept.mean(0)
-    return Skeleton(drawn.numbers, np.concatenate([kept, new]), drawn.charges, drawn.hydrogens, drawn.bonds)
+    return Skeleton(
+        drawn.numbers, np.concatenate([kept, new]), drawn.charges, drawn.hydrogens, drawn.bonds, drawn.mended
+    )

@@ -87,7 +87,8 @@ def draw(tools: Tools, indices: Sequence[int], ran: Callable[[float], None] | No
         carried=pairs[:, 1].tolist() if asked.exact else None, watch=tools.watch(0), ran=told[0],
     )  # fmt: skip
     places = hydrogens(tools.places, bare, plan, indices, elements=elements, watch=tools.watch(1), ran=told[1])
-    found = [judged(s, p, tools.tags | {"INDEX": int(i)}) for s, p, i in zip(bare, places, indices, strict=True)]
+    own = [{"INDEX": int(i)} | ({"MENDED": s.mended} if plan.mend else {}) for s, i in zip(bare, indices, strict=True)]
+    found = [judged(s, p, tools.tags | more) for s, p, more in zip(bare, places, own, strict=True)]
     if wish is not None:
         found = [replace(m, tags=m.tags | wished(asked, row)) for m, row in zip(found, wish, strict=True)]
     if tools.guide:
@@ -121,7 +122,7 @@ def judged(bare: Skeleton, places: np.ndarray, tags: dict) -> Molecule:
 class Drawn:
     """Draws so far, in the order of their indices. kept: those that go to the file; the rest counts all that were drawn.
 
-    barren: draws since the last that was kept.
+    barren: draws since the last that was kept. mended: those that were changed so that they can be written.
     """
 
     kept: list[Molecule] = field(default_factory=list)
@@ -129,10 +130,12 @@ class Drawn:
     whole: list[bool] = field(default_factory=list)
     reasons: Counter = field(default_factory=Counter)
     barren: int = 0
+    mended: int = 0
 
     def add(self, molecule: Molecule, valid_only: bool) -> None:
         tags = molecule.tags
         self.valid.append(tags["VALID"])
+        self.mended += tags.get("MENDED", 0) > 0
         self.whole.append(tags["VALID"] and tags["FRAGMENTS"] == 1)
         if tags["REASON"] or tags["FRAGMENTS"] > 1:
             self.reasons[kind(tags["REASON"]) or "valid, but in several pieces"] += 1

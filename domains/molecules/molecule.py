@@ -29,7 +29,7 @@ class Molecule:
 class Skeleton:
     """The heavy atoms: numbers [h] uint8, positions [h, 3] angstrom, charges [h] int8, bonds [m, 3] int32.
 
-    hydrogens [h] uint8: how many each carries.
+    hydrogens [h] uint8: how many each carries. mended: how many of the drawn bonds were changed so that it can be written.
     """
 
     numbers: np.ndarray
@@ -37,6 +37,7 @@ class Skeleton:
     charges: np.ndarray
     hydrogens: np.ndarray
     bonds: np.ndarray
+    mended: int = 0
 
     def __len__(self) -> int:
         return len(self.numbers)

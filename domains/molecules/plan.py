@@ -18,7 +18,8 @@ class Plan:
     steps: network evaluations a molecule at most, both stages, guidance and steering counted; levels in units of the network's
     coordinates (2 angstrom); temperature: factor of the noise (1 samples the model). guidance: 1 samples the model under its
     wish, more goes beyond it, at two evaluations a step. steering: how hard the guide pulls towards the wish (1: as its
-    likelihood says), at one more evaluation of a level inside steering.WINDOW.
+    likelihood says), at one more evaluation of a level inside steering.WINDOW. mend: bonds that
+    no valence allows are changed as little as can be (orders.py).
     """
 
     steps: int = 50
@@ -30,6 +31,7 @@ class Plan:
     sigma_max: float = 10.0
     hydrogen_sigma_max: float = 1.0
     steering: float = 0.0
+    mend: bool = False
 
     def __post_init__(self):
         if self.steps < 4:

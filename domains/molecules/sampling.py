@@ -101,7 +101,7 @@ def skeletons(
             one = {name: value[row].cpu() for name, value in x.items()}
             classes = settled_elements(one, mask, counts)
             left = None if carried is None else int(carried[k])
-            found[k] = decoded(one, classes, left, network.scale, elements)
+            found[k] = decoded(one, classes, left, network.scale, elements, mend=plan.mend)
         if ran:
             ran(len(group))
     return found
@@ -124,21 +124,30 @@ def blank(network, count: int, atoms: int) -> State:
 
 
 def decoded(
-    x: dict[str, Tensor], classes: np.ndarray, total: int | None, scale: float, elements, held: Sequence[int] = ()
+    x: dict[str, Tensor],
+    classes: np.ndarray,
+    total: int | None,
+    scale: float,
+    elements,
+    held: Sequence[int] = (),
+    mend: bool = False,
 ) -> Skeleton:
-    """The skeleton in a state without batch axis: elements as told, charges and bonds the likeliest that fit, valences filled.
+    """The skeleton in a state without batch axis: elements as told, charges and bonds the likeliest, valences filled.
 
     classes [N]: element classes. held: hydrogens of the first atoms, where they are known; total: those of the others
-    together, or None.
+    together, or None. mend: bonds are those of orders.settled.
     """
     charges, bonds = (x[k].argmax(-1).numpy() for k in ("charges", "bonds"))
     i, j = (k.numpy() for k in pairs_of(len(classes)))
     bonded = bonds > 0
     rows = np.stack([i[bonded], j[bonded], bonds[bonded]], axis=1).astype(np.int32).reshape(-1, 3)
     numbers, charges = np.array(elements, np.uint8)[classes], np.array(CHARGES, np.int8)[charges]
-    rows = settled(numbers, charges, rows, likelihoods(x, "bonds")[bonded], len(held))
+    drawn = rows
+    if mend:
+        rows = settled(numbers, charges, drawn, likelihoods(x, "bonds")[bonded], len(held))
     carried = filled(numbers, charges, rows, likelihoods(x, "hydrogens"), total, held).astype(np.uint8)
-    return Skeleton(numbers, x["coords"].double().numpy() * scale, charges, carried, rows)
+    mended = len(drawn) - len({*map(tuple, drawn.tolist())} & {*map(tuple, rows.tolist())})
+    return Skeleton(numbers, x["coords"].double().numpy() * scale, charges, carried, rows, mended)
 
 
 def hydrogens(

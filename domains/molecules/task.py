@@ -25,6 +25,7 @@ def generate(
     property: tuple[str, ...] = (),
     rank: bool = False,
     valid_only: bool = False,
+    mend: bool = False,
     steps: int = 50,
     seed: int = 0,
     sampler: str = "dpmpp_2m",
@@ -65,6 +66,8 @@ def generate(
     rank: order the file by Pareto fronts of the probabilities (tag FRONT, 1 is best), in a front by their product.
     valid_only: write only molecules that are valid and in one piece; draws go on until there are COUNT of them, and the
         report tells the share among all that were drawn.
+    mend: change drawn bonds that no valence allows as little as can be; the tag MENDED counts them in each molecule, and the
+        report says how many molecules had any. Validity then says little of the model.
     steps: network evaluations a molecule, at most; a fifth of them place the hydrogens.
     seed: the same seed gives the same bytes.
     sampler: one of the core's samplers.
@@ -99,6 +102,7 @@ def generate(
     if rank and not property:
         raise ValueError("--rank: nothing to rank by; say what is wanted by --property")
     walk = {"steps": steps, "seed": seed, "sampler": sampler, "guidance": guidance, "temperature": temperature}
+    walk |= {"mend": mend}
     use = ready(out, count, batch, threads, hearing(model) if property else model, hydrogens, **walk)
     aim, fragment = aims(use.model.folder, property), None
     asked = replace(ask(use.sizes, formula, atoms, elements), wishes=aim.wishes, targets=aim.targets)
@@ -166,6 +170,7 @@ def _figures(drawn, seconds: float) -> dict:
     rows = [counts(m) for m in drawn.kept]
     return {
         "drawn": len(drawn.valid),
+        "mended": drawn.mended,
         "validity": share_of(drawn.valid),
         "valid_connected": share_of(drawn.whole),
         "reasons": dict(drawn.reasons.most_common()),

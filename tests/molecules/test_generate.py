@@ -58,6 +58,17 @@ def molecules(path: Path):
     return found
 
 
+def test_mended_draws_say_so(made, tmp_path):
+    told = generate(out=tmp_path / "x.sdf", count=30, seed=7, mend=True, progress=quiet, **made["small"])
+    raw = generate(out=tmp_path / "raw.sdf", count=30, seed=7, progress=quiet, **made["small"])
+    assert told["validity"]["value"] > raw["validity"]["value"] and told["mended"] > 0 == raw["mended"]
+    for a, b in zip(molecules(tmp_path / "x.sdf"), molecules(tmp_path / "raw.sdf"), strict=True):
+        heavy = [m.numbers != 1 for m in (a, b)]
+        assert np.array_equal(a.numbers[heavy[0]], b.numbers[heavy[1]]) and "MENDED" not in b.tags
+        if int(a.tags["MENDED"]) == 0:
+            assert np.array_equal(a.bonds, b.bonds)
+
+
 def test_raw_draws_are_all_written_and_tagged(made, tmp_path):
     out = tmp_path / "raw.sdf"
     told = generate(out=out, count=40, seed=7, report=tmp_path / "r.json", progress=quiet, **made["small"])
