@@ -25,6 +25,7 @@ COST_MB = {
 }
 MB_A_SECOND = 16  # `make install` without byte code: 2000 MB in 111 s on 2 cores, the downloads included
 MODULES = {
+    "c2pa": "c2pa-python",
     "cv2": "opencv-python-headless",
     "pil": "pillow",
     "skimage": "scikit-image",

@@ -50,7 +50,7 @@ def write_results(source, target, picture, ready, restored: Restored, mask, how:
     entry = f"original/{source.name}"
     output = save(chosen, target)
     if wish.passport:
-        sign(target, source, picture, restored, tasks, tools)
+        sign(target, source, picture, restored, tasks, tools, wish.c2pa)
         output = target.read_bytes()
     report = intervention(source, target, output, picture, ready, restored, chosen, marks, how, tasks, wish, tools)
     shown = {
@@ -84,7 +84,7 @@ def write_results(source, target, picture, ready, restored: Restored, mask, how:
     }  # fmt: skip
 
 
-def sign(target: Path, source: Path, picture: Picture, restored: Restored, tasks, tools) -> None:
+def sign(target: Path, source: Path, picture: Picture, restored: Restored, tasks, tools, c2pa: bool) -> None:
     """The passport of the restored picture, which knows in which tiles something was invented."""
     from difusa.shared.passport import PARTLY, Facts, attach, named
     from difusa.shared.passport.content import touched
@@ -101,7 +101,7 @@ def sign(target: Path, source: Path, picture: Picture, restored: Restored, tasks
         audits=audits,
         source_type=source_type,
     )
-    attach(target, facts, more={"touched": touched(invented)})
+    attach(target, facts, c2pa=c2pa, more={"touched": touched(invented)})
 
 
 def bundle_path(target: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 from difusa.domains.heritage.bundle import undo
@@ -35,6 +36,7 @@ def restore(
     temperature: float = 1.0,
     report: Path | None = None,
     passport: bool = True,
+    c2pa: bool = False,
     model: str = "restorer",
     device: str = "cpu",
     threads: int | None = None,
@@ -71,6 +73,7 @@ def restore(
     report: JSON file for the run's figures.
     passport: sign OUT and write OUT.passport.json, by which `difusa verify` knows it. The signature lies in the file, beside
         the pixels, and depends on your keys; without a passport nothing does.
+    c2pa: put Content Credentials (C2PA) into OUT, which other programs read; they differ from run to run.
     model: shipped model or a folder written by `difusa train`.
     device: cpu or cuda.
     threads: number of CPU threads; bytes depend on it.
@@ -88,6 +91,10 @@ def restore(
 
     if pick not in ("mean", "sample"):
         raise ValueError(f"--pick {pick}: mean or sample")
+    if c2pa and not passport:
+        raise ValueError("--c2pa: Content Credentials are part of the passport; leave out --no-passport")
+    if c2pa:
+        import_module("c2pa")  # missing? then told before the work, not after it
     if mask_origin not in ORIGINS:
         raise ValueError(f"--mask-origin {mask_origin}: there are {', '.join(ORIGINS)}")
     jobs = _jobs(picture, out, mask)
@@ -102,7 +109,9 @@ def restore(
     )
     with Run("heritage restore", seed=seed, model=found, device=device, progress=progress) as run:
         tools = Tools(found.load(device), found, load_calibration(found.folder, found.sha256), plan, device, run)
-        wish = Wish(task, pick, find_damage, noise, border, kind, blur, keep_on_faces, mask_origin, steps, passport)
+        wish = Wish(
+            task, pick, find_damage, noise, border, kind, blur, keep_on_faces, mask_origin, steps, passport, c2pa
+        )
         done, failed = [], {}
         for source, target, marks in jobs:
             run.progress = Meter() if progress is None else progress
@@ -135,6 +144,7 @@ class Wish:
     mask_origin: str = "given"
     steps: int | None = None
     passport: bool = True
+    c2pa: bool = False
 
 
 @dataclass(frozen=True)

@@ -38,5 +38,9 @@ DOMAIN = Domain(
         "translator": Trainable(network("Translator"), planes, late("network", "adopt")),
         "regressor": Trainable(network("Regressor"), planes, late("network", "adopt")),
     },
-    verbs={"simulate": late("synthesizing", "simulate"), "synthesize": late("synthesizing", "synthesize")},
+    verbs={
+        "translate": late("task", "translate"),
+        "simulate": late("synthesizing", "simulate"),
+        "synthesize": late("synthesizing", "synthesize"),
+    },
 )

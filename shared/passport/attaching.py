@@ -11,6 +11,7 @@ from difusa.shared.files import plain, write_atomic
 from difusa.shared.passport import keys as own
 from difusa.shared.passport.carriers import carry, packed
 from difusa.shared.passport.content import SIDECAR, described, described_folder, listed, opened
+from difusa.shared.passport.credentials import credentialed
 from difusa.shared.passport.signing import Malformed, canonical, digest, sealed
 from difusa.shared.passport.stamps import SUFFIXES, records, stamp_of, stamped
 
@@ -52,13 +53,14 @@ def sidecar(path: Path) -> Path:
     return Path(path).with_name(Path(path).name + SIDECAR)
 
 
-def attach(path: Path, facts: Facts, *, mark: bool = True, more: dict | None = None) -> Path | None:
+def attach(path: Path, facts: Facts, *, mark: bool = True, c2pa: bool = False, more: dict | None = None) -> Path | None:
     """Sign what was written: put the passport into the file where its format can carry one, and beside it always.
 
-    path: a file, or a folder that was made as one. mark: False leaves the file itself as it is. more: what the content says
-    besides, such as {"touched": tiles} of a restoration. The record holds no time; the sidecar tells one, SOURCE_DATE_EPOCH's
-    where that is set. Returns the sidecar. Raises ValueError or OSError for keys that cannot be used; where the package
-    `cryptography` is missing, says so, and leaves everything as it is.
+    path: a file, or a folder that was made as one. mark: False leaves the file itself as it is. c2pa: put Content Credentials
+    into a picture instead, which other programs read; they differ from run to run. more: what the content says besides, such
+    as {"touched": tiles} of a restoration. The record holds no time; the sidecar tells one, SOURCE_DATE_EPOCH's where that is
+    set. Returns the sidecar. Raises ValueError or OSError for keys that cannot be used; where the package `cryptography` is
+    missing, says so, and leaves everything as it is.
     """
     try:
         keys = own.mine()
@@ -72,14 +74,14 @@ def attach(path: Path, facts: Facts, *, mark: bool = True, more: dict | None = N
                 _write(path / name, stamps((path / name).read_bytes(), name, digest(made), keys))
         content = described_folder(path)
     else:
-        content = _into(path, made, keys, mark, more or {})
+        content = _into(path, made, keys, mark, c2pa, more or {})
     filed = {"name": path.name, "made": _now()}
     beside = sidecar(path)
     _write(beside, canonical(sealed({"made": made, "content": content}, keys, filed).as_json()) + b"\n")
     return beside
 
 
-def _into(path: Path, made: dict, keys, mark: bool, more: dict) -> dict:
+def _into(path: Path, made: dict, keys, mark: bool, c2pa: bool, more: dict) -> dict:
     """The content of the record; the passport or the stamps are put into the file first."""
     raw = path.read_bytes()
     try:
@@ -91,6 +93,9 @@ def _into(path: Path, made: dict, keys, mark: bool, more: dict) -> dict:
         if fresh != raw:
             _write(path, fresh)
         return described(found) | more | {"carries": fresh != found.data}
+    if c2pa:
+        _write(path, credentialed(found.data, found.kind, made))
+        return described(opened(path.read_bytes(), path.name)) | more | {"carries": False}
     content = described(found) | more
     text = canonical(sealed({"made": made, "content": content | {"carries": True}}, keys).as_json())
     fresh = carry(found.data, text) if mark else None

@@ -155,14 +155,15 @@ class Trust:
 
     def public(self, id: str):
         """The public key of that name among the signing keys, or None."""
-        return next((c.public_key() for c in self.known if key_id(c.public_key()) == id and not _authority(c)), None)
+        return next((c.public_key() for c in self.known if key_id(c.public_key()) == id and not is_authority(c)), None)
 
     def certifies(self, certificate) -> bool:
         """Whether the certificate is known, or an authority that is known signed it for signing."""
         return certificate in self.known or any(_signed_by(certificate, top) for top in self.known)
 
 
-def _authority(certificate) -> bool:
+def is_authority(certificate) -> bool:
+    """Whether a certificate is of an authority, which signs certificates and nothing else."""
     from cryptography import x509
 
     try:
@@ -174,7 +175,7 @@ def _authority(certificate) -> bool:
 def _signed_by(certificate, top) -> bool:
     from cryptography.exceptions import InvalidSignature
 
-    if not _authority(top) or _authority(certificate):
+    if not is_authority(top) or is_authority(certificate):
         return False
     try:
         certificate.verify_directly_issued_by(top)

@@ -8,6 +8,7 @@ from pathlib import Path
 from difusa.shared.passport.attaching import sidecar
 from difusa.shared.passport.changes import Changes, compared, prints
 from difusa.shared.passport.content import SIDECAR, Opened, described_folder, file_digest, read
+from difusa.shared.passport.credentials import credentials
 from difusa.shared.passport.saying import Said
 from difusa.shared.passport.signing import Envelope, Malformed, Trust, digest, issuer, off_the_clock, opened, standing
 from difusa.shared.passport.stamps import judged, run_of
@@ -28,6 +29,14 @@ STRANGE = {
 FORGED = {
     "sidecar": "the sidecar is forged, or was altered after signing: its signature does not fit",
     "inside": "the passport inside the file is forged, or was altered after signing: its signature does not fit",
+}
+CREDENTIALS = {
+    "ours": (INTACT, "by its Content Credentials (C2PA)"),
+    "changed": (
+        CHANGED,
+        "its Content Credentials (C2PA) are ours, but the file is not as it was when they were written",
+    ),
+    "stranger": (STRANGER, "its Content Credentials (C2PA) are of a key that you do not know, or are damaged"),
 }
 ROWS = {
     "changed": "record {n} was changed",
@@ -129,6 +138,11 @@ def _verdict(path: Path, shown: str, trust: Trust, beside: Path | None, now: dat
     if found and any(r.stamp for r in found.rows):
         return _by_stamps(path, shown, found, trust, outer, wrong)
     told = tuple(w for w in (wrong, _wrong(inner)) if w)
+    kind, name = credentials(found.data, found.kind, trust) if found else ("", "")
+    if kind:
+        status, words = CREDENTIALS[kind]
+        status = CHANGED if told and status == INTACT else status
+        return Verdict(shown, status, (Said(words), *told), issuer="" if status == STRANGER else name)
     if any(e and e.envelope for e in (outer, inner)):
         return Verdict(shown, STRANGER, told)
     if outer is None:

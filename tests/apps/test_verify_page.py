@@ -76,12 +76,12 @@ def test_every_reason_has_its_words():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Said", "Malformed"):
                 found |= {a.value for a in node.args if isinstance(a, ast.Constant)}
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in NAMES:
-                values = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
-                found |= {v.value for v in values if isinstance(v, ast.Constant)}
+                values = ast.walk(node.value)
+                found |= {v.value for v in values if isinstance(v, ast.Constant) and " " in str(v.value)}
     assert found == set(REASONS)
 
 
-NAMES = ("DAMAGED", "STRANGE", "FORGED", "ROWS", "WHERE", "words")
+NAMES = ("DAMAGED", "STRANGE", "FORGED", "ROWS", "WHERE", "CREDENTIALS", "words")
 
 
 def test_what_is_filled_in_is_translated_too():

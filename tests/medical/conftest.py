@@ -63,3 +63,35 @@ def ball():
         labels[r <= reach] = INDEX[name]
     affine[:3, 3] = -size / 2 + 0.5
     return Head("ball", labels, affine)
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory):
+    """Name of a model folder with a small random translator."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("monai")
+    from difusa.domains import models
+    from difusa.domains.medical.network import Translator
+
+    folder, options = tmp_path_factory.mktemp("models") / "tiny", {"channels": [8, 16], "layers": 1}
+    torch.manual_seed(0)
+    network = Translator(**options)
+    for p in network.parameters():
+        if not p.abs().sum():
+            torch.nn.init.normal_(p, std=0.1)
+    models.write(folder, network, {"name": "tiny", "domain": "medical", "trains": "translator", "network": options})
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def painted(ball):
+    """T1, FLAIR and CT of one simulated ball with lesions, 2 mm voxels, as Scans; and where the lesions are."""
+    from difusa.domains.medical import simulate
+    from difusa.domains.medical.synthesizing import grid, settings, sick, stored
+
+    options = simulate.Options(deform=0, atrophy=0, motion=0, stripped=0)
+    who = simulate.person([ball], 1, 0, options, "lesions")
+    affine, shape = grid(ball, 2.0)
+    affine[2, 3], shape = -10.0, (*shape[:2], 10)
+    made, tissue, used = simulate.scans(who, ("T1", "FLAIR", "CT"), 1, 0, affine, shape, options)
+    return {c: stored(made[c], affine, c, settings(used.get(c), 3.0)) for c in made}, sick(tissue)

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("cryptography")
 
 from difusa.apps import cli
-from difusa.shared.passport import Facts, attach, carriers, keys, sidecar
+from difusa.shared.passport import Facts, attach, carriers, credentials, keys, sidecar
 from difusa.shared.passport.content import described, opened, touched
 from difusa.shared.passport.signing import Trust, canonical, sealed, standing
 from difusa.shared.passport.signing import opened as envelope_of
@@ -316,6 +316,36 @@ def test_a_time_before_the_key_is_named(tmp_path, trust):
     attach(path, FACTS)
     assert verdict(path, trust, now=datetime.now(UTC) + timedelta(hours=30)).status == INTACT
     assert "still to come" in verdict(path, trust, now=datetime.now(UTC) - timedelta(hours=30)).sentence
+
+
+@pytest.mark.parametrize("name", ["grey.png", "photo.jpg", "scan.tif"])
+def test_content_credentials(tmp_path, trust, stranger, name):
+    """Written last, under the same keys; with them alone a file is known, a change and a stranger's are told."""
+    c2pa = pytest.importorskip("c2pa")
+    path = tmp_path / name
+    path.write_bytes(samples(0)[name])
+    attach(path, FACTS, c2pa=True)
+    assert verdict(path, trust).status == INTACT
+    with c2pa.Reader(credentials.FORMATS[carriers.kind_of(path.read_bytes())], io.BytesIO(path.read_bytes())) as reader:
+        told = json.loads(reader.json())
+    active = {a["label"]: a["data"] for a in told["manifests"][told["active_manifest"]]["assertions"]}
+    assert active["org.difusa.passport"]["seed"] == 7
+    assert active["c2pa.actions.v2"]["actions"][0]["digitalSourceType"].endswith("/trainedAlgorithmicMedia")
+    sidecar(path).unlink()
+    assert verdict(path, trust).reasons == ("by its Content Credentials (C2PA)",)
+    assert verdict(path, Trust(others(tmp_path))).status == STRANGER
+    raw = bytearray(path.read_bytes())
+    inner = samples(0)[name]  # a byte of the pixels
+    raw[raw.find(inner[len(inner) // 2 :][:16] if name != "scan.tif" else inner[300:316]) + 8] ^= 1
+    path.write_bytes(bytes(raw))
+    assert verdict(path, trust).status == CHANGED
+
+
+def others(tmp_path) -> tuple:
+    """The certificates of somebody else."""
+    from difusa.shared.passport.keys import certificates
+
+    return tuple(certificates((tmp_path / "else" / "keys" / "public.pem").read_bytes()))
 
 
 def malformed() -> list[tuple[str, bytes, bytes | None]]:

@@ -1,0 +1,144 @@
+"""`difusa medical calibrate`: the intervals' factors on people never trained on, and what the gate knows of heads."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from difusa.domains.medical import codec, gate, intervals, labels, simulate
+from difusa.domains.medical import data as real
+from difusa.domains.medical.examples import Examples, Options, window
+from difusa.domains.medical.scan import CONTRASTS
+from difusa.shared.run import Progress, Run
+from difusa.shared.seeds import stream
+
+VOXELS = 500  # of a person: they depend on each other, so more of them tell little more
+STACK, APART = 5, 4.0  # planes of a simulated stack, millimetres from one to the next
+
+
+def calibrate(
+    model: str = "anytoany",
+    *,
+    data: Path | None = None,
+    people: int = 60,
+    samples: int = 4,
+    steps: int = 5,
+    seed: int = 1,
+    gate_too: bool = False,
+    device: str = "cpu",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> intervals.Calibration:
+    """Fit the 90 % intervals on simulated people of the calibration heads; writes calibration.json into the model's folder.
+
+    The promise is that of split conformal prediction over people like these: a new voxel, volume or mean lies inside nine times
+    of ten on the average of people; it says nothing of a single one, and nothing of real people, whom the bench measures.
+
+    model: shipped model or a folder written by `difusa train`.
+    data: folder of data; by default DIFUSA_DATA.
+    people: for each target contrast.
+    samples: for which the factors are fitted.
+    steps: network evaluations a sample.
+    seed: of the people.
+    gate_too: fit the gate anew too; it belongs to no model.
+    device: cpu or cuda.
+    threads: number of CPU threads.
+    progress: called with (done, total) people.
+
+    Returns what was written. Raises ValueError for too few people.
+    """
+    from difusa.domains.medical.sampling import Plan, denoiser
+    from difusa.domains.models import find
+    from difusa.shared.run import set_threads
+
+    folder = data or os.environ.get("DIFUSA_DATA")
+    set_threads(threads)
+    found, plan = find(model, domain="medical"), Plan(samples=samples, steps=steps, seed=seed)
+    examples = Examples(folder, "calibrate", Options(real=0.0, planes=1), seed)
+    ratios = {what: {c: [] for c in CONTRASTS} for what in ("voxels", "volumes", "means")}
+    with Run("medical calibrate", seed=seed, model=found, device=device, progress=progress) as run:
+        denoise = denoiser(found.load(device), found.meta["trains"])
+        number, total = 0, people * len(CONTRASTS)
+        while min(len(v) for v in ratios["voxels"].values()) < people:
+            example = examples[number]
+            target = CONTRASTS[int(example["target"])]
+            number += 1
+            if len(ratios["voxels"][target]) < people:
+                for what, value in errors(denoise, example, target, plan, number, device).items():
+                    ratios[what][target].append(value)
+            run.progress(sum(len(v) for v in ratios["voxels"].values()), total)
+        factors = {
+            w: {c: round(intervals.quantile(np.concatenate(v)), 4) for c, v in r.items()} for w, r in ratios.items()
+        }
+        known = intervals.Calibration(**factors, samples=samples, people=people)
+        known.save(found.folder, found.sha256)
+    if gate_too:
+        gate.save(heads_known(folder, seed=seed))
+    return known
+
+
+def errors(denoise, example: dict, target: str, plan, index: int, device: str) -> dict[str, np.ndarray]:
+    """|error| over spread of one person's plane: of VOXELS voxels in the head, of the classes' volumes and of their means."""
+    drawn, truth = many(denoise, example, plan, index, device), example["clean"][0]
+    head = gate.head_of(truth, target)
+    if head.sum() < 2 * VOXELS:
+        head = np.ones_like(head)
+    ratio = np.abs(np.mean(drawn, 0) - truth) / (np.std(drawn, axis=0, ddof=1) + intervals.FLOOR)
+    picked = stream(plan.seed, index, 9).permutation(int(head.sum()))[:VOXELS]
+    made = intervals.structures(list(drawn), head, 0.001)
+    true = intervals.structures([truth], head, 0.001)
+    off = {
+        what: np.array([
+            abs(np.mean(made[c][what]) - true[c][what][0]) / max(np.std(made[c][what], ddof=1), 1e-6) for c in intervals.CLASSES
+        ])
+        for what in ("volumes", "means")
+    }  # fmt: skip
+    return {"voxels": ratio[head][picked], **off}
+
+
+@torch.no_grad()
+def many(denoise, example: dict, plan, index: int, device: str) -> np.ndarray:
+    """The plan's samples of one example, together in a batch [samples, rows, columns]."""
+    from difusa.domains.medical.sampling import HIGHEST, LOWEST
+    from difusa.shared import samplers
+    from difusa.shared.spaces import Euclidean
+
+    n, parts = plan.samples, ("given", "present", "target")
+    condition = {k: torch.as_tensor(example[k])[None].expand(n, *np.shape(example[k])).to(device) for k in parts}
+    sigmas = samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST).float()
+    rng = [stream(plan.seed, index, 10 + k) for k in range(n)]
+    like = torch.zeros(n, *example["clean"].shape, device=device)
+    start = samplers.start(Euclidean(), like, sigmas[0], rng)
+    steps = samplers.SAMPLERS[plan.sampler](
+        lambda x, s: denoise(x, s.to(x), **condition), Euclidean(), start, sigmas, rng=rng
+    )
+    return samplers.last(steps)[:, 0].float().cpu().numpy()
+
+
+def heads_known(folder, people: int = 60, seed: int = 1) -> dict[str, gate.Known]:
+    """What the gate knows of each contrast: stacks of simulated people, and of the real ones of the training split."""
+    heads = labels.heads(folder, "train") + labels.heads(folder, "calibrate")
+    stacks: dict[str, list[np.ndarray]] = {c: [] for c in CONTRASTS}
+    options = simulate.Options(fine=1)
+    for index in range(people):
+        who = simulate.person(heads, seed, index, options)
+        affine, (width, height, _) = window(who.rest, (232, 200), stream(seed, index, 5))
+        affine[2, 2] = APART
+        made, _, _ = simulate.scans(who, CONTRASTS, seed, index, affine, (width, height, STACK), options)
+        for contrast, image in made.items():
+            planes = codec.encode(codec.picture(np.moveaxis(image, 2, 0)), contrast)
+            found = np.stack([gate.head_of(p, contrast) for p in planes])
+            stacks[contrast].append(gate.stack(planes, found))
+    found_sets = real.sets(folder)
+    for number, slices in enumerate(found_sets):
+        rows = [r for n, r in real.rows(found_sets, "train") if n == number]
+        for contrast in set(slices.contrasts) & set(CONTRASTS):
+            for first in range(0, len(rows) - STACK, STACK):
+                planes = np.stack(
+                    [codec.encode(slices.signal(r, contrast), contrast) for r in rows[first : first + STACK]]
+                )
+                found = np.stack([gate.head_of(p, contrast) for p in planes])
+                if found.any((1, 2)).all():
+                    stacks[contrast].append(gate.stack(planes, found))
+    return {c: gate.fit(s) for c, s in stacks.items()}

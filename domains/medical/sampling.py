@@ -1,0 +1,109 @@
+"""Samples of a whole scan, plane by plane: the noise of neighbouring planes goes together, so that nothing flickers."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from difusa.domains.medical.scan import CONTRASTS
+from difusa.domains.medical.volumes import Prepared
+from difusa.shared import samplers
+from difusa.shared.denoisers import Preconditioned
+from difusa.shared.seeds import stream
+from difusa.shared.spaces import Euclidean
+
+MICRO = 4  # planes a network run: fixed, so that bytes do not depend on anything else
+LOWEST, HIGHEST = 0.02, 20.0  # sigmas
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to draw. steps: network evaluations a sample; together: millimetres within which the noise of planes is alike."""
+
+    samples: int = 4
+    steps: int = 5
+    seed: int = 0
+    sampler: str = "dpmpp_2m"
+    together: float = 2.0
+
+    def __post_init__(self):
+        if self.samples < 1 or self.steps < 1 or not self.together >= 0:
+            raise ValueError(f"--samples {self.samples} --steps {self.steps}: at least 1 each")
+        samplers.evaluations(self.sampler, self.steps)  # names the samplers there are
+
+
+def correlated(rng: np.random.Generator, shape: tuple[int, int, int], step: float, together: float) -> np.ndarray:
+    """Noise [Z, rows, columns] of unit variance, white in each plane; planes d mm apart correlate by exp(-d / together).
+
+    step: millimetres between planes. An autoregression of order 1: n_k = r n_(k-1) + sqrt(1 - r^2) e_k.
+    """
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    r = np.float32(np.exp(-step / together)) if together else np.float32(0)
+    for k in range(1, len(noise)):
+        noise[k] = r * noise[k - 1] + np.sqrt(1 - r * r) * noise[k]
+    return noise
+
+
+def denoiser(network, trains: str):
+    """A stored network as a denoiser (x, sigma, **condition) -> clean."""
+    return network if trains == "regressor" else Preconditioned(network)
+
+
+@torch.no_grad()
+def sample(
+    denoise: Callable,
+    ready: Prepared,
+    target: str,
+    plan: Plan,
+    index: int,
+    device: str = "cpu",
+    ran: Callable | None = None,
+) -> np.ndarray:
+    """One sample of the target [Z, rows, columns] float32, encoded; the noise is sample `index` of the plan's seed.
+
+    ran() is called after each network run.
+    """
+    depth, *size = ready.given.shape[1:]
+    noise = correlated(stream(plan.seed, index), (depth, *size), float(ready.spacing[2]), plan.together)
+    sigmas = samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST).float()
+    made = np.empty((depth, *size), np.float32)
+    for first in range(0, depth, MICRO):
+        rows = np.minimum(np.arange(first, first + MICRO), depth - 1)  # the last run is filled up with the last plane
+        condition = bound(ready, target, rows, device)
+
+        def clean(x: Tensor, sigma: Tensor, condition=condition) -> Tensor:
+            out = denoise(x, sigma.to(x), **condition)
+            if ran:
+                ran()
+            return out
+
+        start = torch.from_numpy(noise[rows][:, None]).to(device) * sigmas[0]
+        rng = [stream(plan.seed, index, 1 + first + k) for k in range(len(rows))]
+        out = samplers.last(samplers.SAMPLERS[plan.sampler](clean, Euclidean(), start, sigmas, rng=rng))
+        made[rows] = out[:, 0].float().cpu().numpy()
+    return made
+
+
+def bound(ready: Prepared, target: str, rows: np.ndarray, device: str) -> dict[str, Tensor]:
+    """The condition of some planes."""
+    return {
+        "given": torch.from_numpy(np.ascontiguousarray(ready.given[:, rows].swapaxes(0, 1))).to(device),
+        "present": torch.from_numpy(ready.present).expand(len(rows), -1).to(device),
+        "target": torch.full((len(rows),), CONTRASTS.index(target), device=device),
+    }
+
+
+def runs(ready: Prepared, plan: Plan) -> int:
+    """Network runs of all samples."""
+    evaluations = samplers.evaluations(
+        plan.sampler, len(samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST)) - 1
+    )
+    return plan.samples * evaluations * -(-ready.given.shape[1] // MICRO)
+
+
+def samples(denoise, ready: Prepared, target: str, plan: Plan, device: str = "cpu", ran=None) -> Iterator[np.ndarray]:
+    """The plan's samples, one after another."""
+    for index in range(plan.samples):
+        yield sample(denoise, ready, target, plan, index, device, ran)

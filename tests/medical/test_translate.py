@@ -1,0 +1,221 @@
+"""The verb from file to file with a small random network: grids, names, seeds, reports, refusals; not its quality."""
+
+import json
+
+import numpy as np
+import pytest
+
+from difusa.domains.medical import codec, gate, intervals, lost, sampling, volumes
+from difusa.domains.medical.export import save
+from difusa.domains.medical.readers import load
+from difusa.domains.medical.scan import CONTRASTS, Made, Scan
+from difusa.domains.medical.task import translate
+
+QUIET = {"progress": lambda *_: None, "steps": 2, "samples": 2}
+
+
+@pytest.fixture
+def t1(tmp_path, painted):
+    return save(painted[0]["T1"], tmp_path / "a_T1.nii.gz", Made("simulated"))
+
+
+def test_prepared_and_restored(painted):
+    """What goes in comes back on its own grid, from any orientation and spacing."""
+    scan = painted[0]["T1"]
+    turned = Scan(scan.array.transpose(2, 0, 1)[::-1], _turned(scan), "T1")
+    upright, other = volumes.prepare([scan], 4), volumes.prepare([turned], 4)
+    assert upright.given.shape[2] % 4 == 0 and upright.given.shape[3] % 4 == 0
+    np.testing.assert_allclose(other.given[0], upright.given[0], atol=1e-5)
+    for ready in (upright, other):
+        back = volumes.restore(ready, codec.decode(ready.given[0], "T1") * ready.scale, 0.0)
+        wanted = np.clip(ready.first.array, 0, None)
+        assert back.shape == wanted.shape
+        head = wanted > 0.1 * ready.scale  # voxels of 2 mm go to pixels of 1 mm and back: edges are a little smoother
+        assert np.abs(back - wanted)[head].mean() < 0.04 * ready.scale
+        assert np.corrcoef(back[head], wanted[head])[0, 1] > 0.97
+
+
+def _turned(scan):
+    affine = scan.affine[:, [2, 0, 1, 3]].copy()
+    affine[:3, 3] = (scan.affine @ [0, 0, scan.array.shape[2] - 1, 1])[:3]
+    affine[:, 0] *= -1
+    return affine
+
+
+def test_sources_are_checked(painted):
+    t1, flair = painted[0]["T1"], painted[0]["FLAIR"]
+    assert volumes.prepare([t1, flair], 4).present.tolist() == [1, 0, 0, 1, 0]
+    with pytest.raises(ValueError, match="two scans of one contrast"):
+        volumes.prepare([t1, t1], 4)
+    away = flair.affine.copy()
+    away[0, 3] += 300
+    with pytest.raises(ValueError, match="lies elsewhere"):
+        volumes.prepare([t1, Scan(flair.array, away, "FLAIR")], 4)
+    with pytest.raises(ValueError, match="T1GD"):
+        volumes.prepare([Scan(t1.array, t1.affine, "T1GD")], 4)
+
+
+@pytest.mark.parametrize(("step", "together"), [(1.0, 2.0), (3.0, 2.0), (1.0, 0.0)])
+def test_noise_goes_together(step, together):
+    """Unit variance in every plane; correlation of neighbours exp(-step / together); white within a plane."""
+    noise = sampling.correlated(np.random.default_rng(0), (30, 64, 64), step, together)
+    assert np.abs(noise.var((1, 2)) - 1).max() < 0.1
+    expected = np.exp(-step / together) if together else 0.0
+    assert np.corrcoef(noise[:-1].ravel(), noise[1:].ravel())[0, 1] == pytest.approx(expected, abs=0.01)
+    assert np.corrcoef(noise[:, :-1].ravel(), noise[:, 1:].ravel())[0, 1] == pytest.approx(0, abs=0.01)
+
+
+def test_the_exact_denoiser_of_one_picture_finds_it(painted):
+    """A denoiser that knows the answer: every sample is the answer, whatever the noise; and the count of runs is told right."""
+    ready, seen = volumes.prepare([painted[0]["T1"]], 4), []
+    answer = ready.given[0]
+
+    def knows(x, sigma, *, given, present, target):
+        assert (target == CONTRASTS.index("FLAIR")).all() and present[0].tolist() == [1, 0, 0, 0, 0]
+        return given[:, :1]
+
+    plan = sampling.Plan(samples=2, steps=3)
+    drawn = list(sampling.samples(knows, ready, "FLAIR", plan, ran=lambda: seen.append(1)))
+    assert len(seen) == sampling.runs(ready, plan)
+    for one in drawn:
+        np.testing.assert_allclose(one, answer, atol=1e-5)
+
+
+def test_samples_have_the_spread_of_the_posterior(painted):
+    """The exact denoiser of a Gaussian N(0, 1/4): samples spread by a half, neighbours in place correlate as their noise does."""
+    ready = volumes.prepare([painted[0]["T1"]], 4)
+    gaussian = lambda x, sigma, **_: x * 0.25 / (0.25 + sigma**2)  # noqa: E731
+    one = sampling.sample(gaussian, ready, "T2", sampling.Plan(steps=40), 0)
+    assert one.std() == pytest.approx(0.5, rel=0.03)
+    expected = np.exp(-ready.spacing[2] / 2.0)
+    assert np.corrcoef(one[:-1].ravel(), one[1:].ravel())[0, 1] == pytest.approx(expected, abs=0.02)
+
+
+def test_translate_end_to_end(tmp_path, t1, small_model, monkeypatch):
+    monkeypatch.setattr(gate, "load", dict)
+    told = translate(
+        [t1],
+        to="T2",
+        out=tmp_path / "o.nii.gz",
+        dicom=tmp_path / "d",
+        report=tmp_path / "r.json",
+        model=small_model,
+        **QUIET,
+    )
+    source, made, half = load(t1), load(tmp_path / "o.nii.gz"), load(tmp_path / "o_halfwidth.nii.gz")
+    assert made.array.shape == source.array.shape and np.abs(made.affine - source.affine).max() < 1e-4
+    assert made.contrast == "T2" and made.array.dtype == np.int16 and half.array.max() > 0
+    series = load(tmp_path / "d")
+    assert (series.array == made.array).all() and np.abs(series.affine - made.affine).max() < 1e-4
+    assert told == json.loads((tmp_path / "r.json").read_text())
+    assert told["gate"]["accepted"] and told["interval_level"] == 0.9 and not told["interval_calibrated"]
+    assert set(told["structures"]) == set(intervals.CLASSES) and told["network_evaluations"] == 2
+    low, high = told["structures"]["dark"]["volume_ml"]["interval"]
+    assert low <= told["structures"]["dark"]["volume_ml"]["value"] <= high
+    assert str(tmp_path) not in json.dumps({k: v for k, v in told.items() if k not in ("model", "commit")})
+    again = translate([t1], to="T2", out=tmp_path / "p.nii.gz", model=small_model, **QUIET)
+    assert (tmp_path / "p.nii.gz").read_bytes() == (tmp_path / "o.nii.gz").read_bytes() and again["sources"] == told[
+        "sources"
+    ]
+    translate([t1], to="T2", out=tmp_path / "q.nii.gz", model=small_model, seed=1, **QUIET)
+    assert (tmp_path / "q.nii.gz").read_bytes() != (tmp_path / "o.nii.gz").read_bytes()
+
+
+def test_translate_refuses(tmp_path, t1, small_model, painted):
+    go = {"model": small_model, **QUIET}
+    with pytest.raises(ValueError, match="T2w: is none of"):
+        translate([t1], to="T2w", out=tmp_path / "o.nii.gz", **go)
+    with pytest.raises(ValueError, match="is T1 already"):
+        translate([t1], to="T1", out=tmp_path / "o.nii.gz", **go)
+    with pytest.raises(ValueError, match="end it in .nii.gz"):
+        translate([t1], to="T2", out=tmp_path / "o", **go)
+    with pytest.raises(ValueError, match="nothing to write"):
+        translate([t1], to="T2", **go)
+    with pytest.raises(ValueError, match="name says T1|--from says T2"):
+        translate([t1], to="FLAIR", from_="T2", out=tmp_path / "o.nii.gz", **go)
+    plain = save(Scan(painted[0]["T1"].array, painted[0]["T1"].affine), tmp_path / "x.nii.gz", Made("simulated"))
+    with pytest.raises(ValueError, match="nothing tells its contrast"):
+        translate([plain], to="FLAIR", out=tmp_path / "o.nii.gz", **go)
+
+
+def test_the_gate_is_heard(tmp_path, t1, small_model, monkeypatch):
+    far = gate.Known(np.zeros(len(gate.FIGURES)), np.eye(len(gate.FIGURES)) * 100, 1.0)
+    monkeypatch.setattr(gate, "load", lambda: {"T1": far})
+    with pytest.raises(ValueError, match=r"the gate refuses .*as T1: .* is (above|below)"):
+        translate([t1], to="T2", out=tmp_path / "o.nii.gz", report=tmp_path / "r.json", model=small_model, **QUIET)
+    assert not (tmp_path / "o.nii.gz").exists()
+    assert json.loads((tmp_path / "r.json").read_text())["gate"]["accepted"] is False
+    told = translate([t1], to="T2", out=tmp_path / "o.nii.gz", anyway=True, model=small_model, **QUIET)
+    assert told["gate"]["accepted"] is False and (tmp_path / "o.nii.gz").exists()
+
+
+def test_conformal_quantile():
+    """The ceil((n + 1) 0.9)-th of n; over many draws the next one lies below with a chance of at least 0.9."""
+    assert intervals.quantile(np.arange(1, 20)) == 18 and intervals.quantile(np.arange(1, 10)) == 9
+    with pytest.raises(ValueError, match="too few"):
+        intervals.quantile(np.arange(8))
+    draws = np.random.default_rng(0).standard_exponential((4000, 41))
+    held = [row[-1] <= intervals.quantile(row[:-1]) for row in draws]
+    assert 0.89 < np.mean(held) < 0.93
+
+
+def test_calibration_belongs_to_its_weights(tmp_path):
+    known = intervals.Calibration({"T2": 1.7}, {"T2": 2.0}, {"T2": 2.2}, 4, 60)
+    known.save(tmp_path, "abc")
+    assert intervals.load(tmp_path, "abc") == known and intervals.load(tmp_path, "other") == intervals.Calibration()
+    assert known.factor("voxels", "T2", 4) == (1.7, True) and known.factor("voxels", "T2", 2) == (
+        intervals.GUESS,
+        False,
+    )
+    assert known.factor("voxels", "CT", 8) == (intervals.GUESS, False)
+    (tmp_path / "calibration.json").write_text("{")
+    with pytest.raises(ValueError, match="damaged"):
+        intervals.load(tmp_path, "abc")
+
+
+def test_lost_lesions(painted):
+    """Lesions painted over are reported, those that are still there are not."""
+    ready = volumes.prepare([painted[0]["FLAIR"]], 4)
+    flair = ready.given[CONTRASTS.index("FLAIR")]
+    here = lost.islands(flair, ready.head)
+    assert lost.lost_lesions(flair, flair, ready.head, ready.spacing) == []
+    bright = [(box, inside) for box, inside in here if lost.contrast(flair, box, inside) >= lost.GONE]
+    assert bright
+    gone = flair.copy()
+    noise = np.random.default_rng(0).normal(0, 0.05, flair.shape).astype(np.float32)
+    for box, _ in bright:
+        wide = tuple(slice(max(0, s.start - 6), s.stop + 6) for s in box)
+        gone[wide] = -0.1 + noise[wide]
+    found = lost.lost_lesions(flair, gone, ready.head, ready.spacing)
+    assert len(found) == len(bright) and found == sorted(found, key=lambda r: -r["ml"])
+
+
+def test_the_gate_tells_heads_from_the_rest():
+    """Planes of ellipses with a rim against upside-down ones and noise."""
+    rng = np.random.default_rng(0)
+
+    def stack(flip=False, noise=False):
+        rows, columns = np.mgrid[-1:1:120j, -1:1:100j]
+        planes, heads = [], []
+        for _ in range(6):
+            a, b = 0.8 + 0.03 * rng.standard_normal(2)
+            narrow = 1 - 0.25 * rows
+            r = (rows / a) ** 2 + (columns / (b * narrow)) ** 2
+            plane = np.where(r < 1, np.where(r > 0.8, 0.6, 0.1 - 0.3 * rows), -0.8) + 0.05 * rng.standard_normal(
+                r.shape
+            )
+            plane = rng.standard_normal(r.shape) if noise else plane[::-1] if flip else plane
+            head = (r < 1)[::-1] if flip else r < 1
+            planes.append(plane)
+            heads.append(head)
+        return gate.stack(np.stack(planes).astype(np.float32), np.stack(heads))
+
+    known = gate.fit([stack() for _ in range(60)])
+    assert np.mean([known.score(stack()) <= 1 for _ in range(40)]) > 0.9
+    assert (
+        min(known.score(stack(flip=True)) for _ in range(10))
+        > 1
+        < min(known.score(stack(noise=True)) for _ in range(10))
+    )
+    with pytest.raises(ValueError, match="too few"):
+        gate.fit([stack()])
