@@ -146,8 +146,8 @@ def read_cif(block: str) -> Crystal:
 
 
 def difusa_tags(block: str) -> dict:
-    """What our own writer put into `_difusa_` items; numbers as numbers."""
-    return {k: _value(v) for k, v in re.findall(r"(?m)^_difusa_(\w+)\s+(.+?)\s*$", block)}
+    """What our own writer put into `_difusa_` items, the passport's stamp left out; numbers as numbers."""
+    return {k: _value(v) for k, v in re.findall(r"(?m)^_difusa_(\w+)\s+(.+?)\s*$", block) if k != "passport"}
 
 
 def poscar_parts(text: str) -> Iterator[Callable[[], Crystal]]:
@@ -191,7 +191,7 @@ def read_frame(lines: list[str]) -> Crystal:
     if abs(np.linalg.det(cell)) < CLOSE**3:
         raise ValueError(f"the cell {cell.tolist()} is flat")
     frac = places @ np.linalg.inv(cell) % 1.0
-    tags = {k: _value(v) for k, v in found.items() if k not in ("Properties", "pbc")}
+    tags = {k: _value(v) for k, v in found.items() if k not in ("Properties", "pbc", "difusa_passport")}
     return Crystal(cell, np.array([NUMBERS[r[0]] for r in rows], np.uint8), np.where(frac == 1.0, 0.0, frac), tags)
 
 

@@ -32,6 +32,7 @@ def generate(
     sampler: str = "dpmpp_2m",
     guidance: float = 1.0,
     report: Path | None = None,
+    passport: bool = True,
     model: str = "materials",
     device: str = "cpu",
     threads: int | None = None,
@@ -67,6 +68,8 @@ def generate(
     sampler: one of the core's samplers.
     guidance: how loudly the network hears the properties: 1 as it was trained; more goes beyond it, at two evaluations a step.
     report: another JSON file for the run's figures.
+    passport: stamp each crystal, and write OUT.passport.json, by which `difusa verify` knows them. The stamps are part of the
+        bytes and depend on your keys; without a passport nothing does.
     model: shipped model or a folder written by `difusa train`.
     device: cpu or cuda.
     threads: number of CPU threads; bytes depend on it.
@@ -113,6 +116,8 @@ def generate(
             **figures(crystals, seconds),
         }  # fmt: skip
         run.write(use.out / REPORT, **told)
+        if passport:
+            use.sign(run.verb, len(crystals))
         return run.write(report, **told)
 
 

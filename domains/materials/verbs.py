@@ -28,6 +28,12 @@ class Ready:
         """What every crystal of the run carries."""
         return {"seed": self.plan.seed, "index": index, "model": self.model.sha256}
 
+    def sign(self, verb: str, count: int) -> None:
+        """The passport of the folder, and the stamps of its crystals."""
+        from difusa.shared.passport import Facts, attach, named
+
+        attach(self.out, Facts(verb, (named(self.model),), repr(self.plan), self.plan.seed, audits={"count": count}))
+
 
 def ready(out: Path, count: int, batch: int, threads: int | None, model: str, **plan) -> Ready:
     """The options that all these verbs have, checked; plan: fields of sampling.Plan. Raises ValueError or OSError."""

@@ -166,3 +166,17 @@ def test_brackets_in_a_formula(small_crystal_models):
     from difusa.domains.materials.templates import read
 
     assert parse_formula("Li(OF)2Li", read(Path(small_crystal_models["model"]))[0]) == {3: 1, 8: 1, 9: 1}
+
+
+def test_the_folder_and_each_crystal_are_signed(options, tmp_path):
+    from difusa.apps.verify import verify
+    from difusa.domains.materials.task import generate
+
+    generate(out=tmp_path / "a", count=2, **options)
+    found = verify([tmp_path / "a", tmp_path / "a" / "00001.cif", tmp_path / "a" / "all.extxyz"])
+    assert [v.status for v in found.verdicts] == [0, 0, 0]
+    assert "passport" not in drawn(tmp_path / "a")[0].tags
+    generate(out=tmp_path / "b", count=2, passport=False, **options)
+    assert (
+        not (tmp_path / "b.passport.json").exists() and drawn(tmp_path / "b")[0].tags == drawn(tmp_path / "a")[0].tags
+    )
