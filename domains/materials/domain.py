@@ -18,13 +18,21 @@ def late(module: str, name: str):
 
 
 def examples(data, split: str, options: dict, seed: int = 0):
-    """Training examples of the Materials Project's crystals; options as examples.Options."""
-    from difusa.domains.materials.data import load
-    from difusa.domains.materials.examples import Examples, Options
+    """Training examples of the crystals that the options name; options as examples.Options."""
+    from difusa.domains.materials.examples import Examples
+
+    packed, chosen = crystals(data, options)
+    return Examples(packed, split, chosen, seed, wishes_of(packed, chosen).told if chosen.properties else None)
+
+
+def crystals(data, options: dict):
+    """The prepared set that the options name, and these as examples.Options."""
+    from difusa.domains.materials.examples import Options
     from difusa.shared.training.recipe import parse
 
-    chosen, packed = parse(Options, options, "examples"), load(data)
-    return Examples(packed, split, chosen, seed, wishes_of(packed, chosen).told if chosen.properties else None)
+    chosen = parse(Options, options, "examples")
+    home = {"mp": "data", "prototypes": "prototypes"}[chosen.source]
+    return import_module(f"{HERE}.{home}").load(data), chosen
 
 
 def wishes_of(packed, chosen):
@@ -37,12 +45,9 @@ def wishes_of(packed, chosen):
 
 def beside(data, options: dict) -> dict[str, object]:
     """What drawing needs later of the crystals that the options name: templates.files."""
-    from difusa.domains.materials.data import load
-    from difusa.domains.materials.examples import Options
     from difusa.domains.materials.templates import files
-    from difusa.shared.training.recipe import parse
 
-    chosen, packed = parse(Options, options, "examples"), load(data)
+    packed, chosen = crystals(data, options)
     return files(packed, chosen, wishes_of(packed, chosen))
 
 

@@ -6,6 +6,7 @@ about one size come together, `group` numbers in a row, padded to one of `sizes`
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -31,9 +32,11 @@ class Noise:
 
 @dataclass(frozen=True)
 class Options:
-    """What a recipe may say of the training examples: sizes to which they are padded, in rising order (larger crystals are left
+    """What a recipe may say of the training examples: source, the Materials Project or pymatgen's prototypes (which need no file,
+    and know no properties); sizes to which they are padded, in rising order (larger crystals are left
     out); group: numbers in a row that have one size; properties: names of what an example may be told."""
 
+    source: Literal["mp", "prototypes"] = "mp"
     sizes: tuple[int, ...] = (8, 12, 16, 20)
     group: int = 32
     properties: tuple[str, ...] = ()
