@@ -41,6 +41,7 @@ VERBS = {
     "materials calibrate": Verb("fit a regressor's intervals", "difusa.domains.materials.calibrating:calibrate"),
     "medical translate": Verb("make one contrast of a scan out of others", "difusa.domains.medical.task:translate"),
     "medical calibrate": Verb("fit the intervals on people never seen", "difusa.domains.medical.calibrating:calibrate"),
+    "medical evaluate": Verb("score translations against true scans", "difusa.domains.medical.metrics:evaluate"),
     "medical simulate": Verb("paint a head as a scanner would", "difusa.domains.medical.synthesizing:simulate"),
     "medical synthesize": Verb("paired contrasts with masks", "difusa.domains.medical.synthesizing:synthesize"),
     "molecules generate": Verb("draw new molecules, under hard constraints", "difusa.domains.molecules.task:generate"),

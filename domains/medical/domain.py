@@ -40,6 +40,8 @@ DOMAIN = Domain(
     },
     verbs={
         "translate": late("task", "translate"),
+        "calibrate": late("calibrating", "calibrate"),
+        "evaluate": late("metrics", "evaluate"),
         "simulate": late("synthesizing", "simulate"),
         "synthesize": late("synthesizing", "synthesize"),
     },

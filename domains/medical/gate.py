@@ -105,7 +105,9 @@ def stack(planes: np.ndarray, head: np.ndarray) -> np.ndarray:
     there = np.flatnonzero(head.any((1, 2)))
     middle = there[len(there) // 4 : max(len(there) // 4 + 1, len(there) - len(there) // 4)]
     picked = middle[np.unique(np.linspace(0, len(middle) - 1, min(PLANES, len(middle))).round().astype(int))]
-    return np.stack([figures(planes[k], head[k]) for k in picked])
+    found = np.stack([figures(planes[k], head[k]) for k in picked]) if len(picked) else np.zeros((1, len(FIGURES)))
+    shown = found.any(1)  # planes with hardly any head say nothing, unless there are no others
+    return found[shown] if shown.any() else found
 
 
 def judge(ready, known: dict[str, Known] | None = None) -> dict:

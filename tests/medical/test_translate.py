@@ -174,20 +174,24 @@ def test_calibration_belongs_to_its_weights(tmp_path):
 
 
 def test_lost_lesions(painted):
-    """Lesions painted over are reported, those that are still there are not."""
+    """Bright spots painted over are reported, the largest first; those that are still there are not."""
     ready = volumes.prepare([painted[0]["FLAIR"]], 4)
-    flair = ready.given[CONTRASTS.index("FLAIR")]
-    here = lost.islands(flair, ready.head)
-    assert lost.lost_lesions(flair, flair, ready.head, ready.spacing) == []
-    bright = [(box, inside) for box, inside in here if lost.contrast(flair, box, inside) >= lost.GONE]
-    assert bright
+    flair = ready.given[CONTRASTS.index("FLAIR")].copy()
+    middle = [n // 2 for n in flair.shape]
+    top, left = middle[1] + 16, middle[2]
+    spots = [(slice(3, 6), slice(top, top + n), slice(left + k, left + k + n)) for k, n in ((-8, 4), (6, 5))]
     gone = flair.copy()
-    noise = np.random.default_rng(0).normal(0, 0.05, flair.shape).astype(np.float32)
-    for box, _ in bright:
-        wide = tuple(slice(max(0, s.start - 6), s.stop + 6) for s in box)
-        gone[wide] = -0.1 + noise[wide]
+    for spot in spots:
+        flair[spot] = 1.4
+    assert lost.lost_lesions(flair, flair, ready.head, ready.spacing) == []
     found = lost.lost_lesions(flair, gone, ready.head, ready.spacing)
-    assert len(found) == len(bright) and found == sorted(found, key=lambda r: -r["ml"])
+    sizes = [3 * n**2 * np.prod(ready.spacing) / 1000 for n in (5, 4)]
+    assert [r["ml"] for r in found[:2]] == pytest.approx(sizes, abs=1e-3)
+    assert found[0]["place"] == [4, middle[1] + 18, middle[2] + 8] and found[0]["contrast_source"] > 3
+    once = gone.copy()
+    once[spots[1]] = 1.4
+    left = lost.lost_lesions(flair, once, ready.head, ready.spacing)
+    assert [r["ml"] for r in left[:1]] == pytest.approx(sizes[1:], abs=1e-3)
 
 
 def test_the_gate_tells_heads_from_the_rest():
