@@ -93,7 +93,7 @@ def _into(path: Path, made: dict, keys, mark: bool, c2pa: bool, more: dict) -> d
         if fresh != raw:
             _write(path, fresh)
         return described(found) | more | {"carries": fresh != found.data}
-    if c2pa:
+    if c2pa and made["source_type"]:  # they must name a source type; where nothing was generated there is none to name
         _write(path, credentialed(found.data, found.kind, made))
         return described(opened(path.read_bytes(), path.name)) | more | {"carries": False}
     content = described(found) | more

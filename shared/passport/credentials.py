@@ -24,8 +24,8 @@ def credentialed(data: bytes, kind: str, made: dict) -> bytes:
 
     if kind not in FORMATS:
         raise ValueError(f"Content Credentials go into {', '.join(FORMATS)}, not into {kind}; leave out --c2pa")
-    action = "c2pa.edited" if made.get("sources") else "c2pa.created"
-    told = {"action": action} | ({"digitalSourceType": made["source_type"]} if made.get("source_type") else {})
+    # "opened" would want the original inside; what it was made from is named among the passport's facts
+    told = {"action": "c2pa.created", "digitalSourceType": made["source_type"]}
     manifest = {
         "claim_generator_info": [{"name": "Difusa", "version": difusa.__version__}],
         "assertions": [

@@ -324,8 +324,11 @@ def test_content_credentials(tmp_path, trust, stranger, name):
     c2pa = pytest.importorskip("c2pa")
     path = tmp_path / name
     path.write_bytes(samples(0)[name])
-    attach(path, FACTS, c2pa=True)
-    assert verdict(path, trust).status == INTACT
+    for source_type in ("", FACTS.source_type):
+        attach(path, replace(FACTS, sources=({"name": "a", "sha256": "1"},), source_type=source_type), c2pa=True)
+        assert verdict(path, trust).status == INTACT
+        if not source_type:
+            path.write_bytes(samples(0)[name])
     with c2pa.Reader(credentials.FORMATS[carriers.kind_of(path.read_bytes())], io.BytesIO(path.read_bytes())) as reader:
         told = json.loads(reader.json())
     active = {a["label"]: a["data"] for a in told["manifests"][told["active_manifest"]]["assertions"]}
