@@ -90,7 +90,7 @@ def drawn(contrast: str, table: Values, rng: np.random.Generator, spread: float 
         null = nulling(float(table.t1[INDEX["csf"]]), made.tr, made.te)
         return replace(made, ti=null * float(np.exp(0.02 * ti)))
     if usual.kind == "inversion":
-        return replace(made, ti=usual.ti * float(np.exp(0.02 * ti)))
+        return replace(made, ti=usual.ti * made.tr / usual.tr * float(np.exp(0.02 * ti)))  # else CSF outshines cortex
     return replace(made, flip=usual.flip * float(np.exp(spread * flip))) if usual.kind == "gradient" else made
 
 
