@@ -17,6 +17,9 @@ from difusa.shared.run import Progress, Run
 
 __all__ = ["predict"]
 
+# Of the calibration split's cells: 60 first proposals matched 23 times with it, 19 times with 1; of the 27 with the right
+# prototype 18 against 15, and their volumes were off by 3.2 % in the median, against 5.3 %.
+CALM = 0.2
 TEMPLATES = 0.9  # share of the samples that are lent a template, where there are any
 
 
@@ -67,7 +70,7 @@ def predict(
     from difusa.domains.materials.asked import groups_of
     from difusa.domains.materials.describe import described, figures
 
-    use = ready(out, count, batch, threads, model, steps=steps, seed=seed, sampler=sampler)
+    use = ready(out, count, batch, threads, model, steps=steps, seed=seed, sampler=sampler, calm=CALM)
     wanted = parse_formula(formula, use.templates)
     groups = groups_of(spacegroup, crystal_system)
     if free and groups:

@@ -32,7 +32,8 @@ class Plan:
 
     steps: network evaluations a crystal at most, guidance counted; levels in units of the network's state. settle: level at
     which the elements are decided; below, they are given. guidance: 1 samples the model under its wish, more goes beyond it, at
-    two evaluations a step. balance: elements are drawn until smact calls the composition valid, as far as that can be.
+    two evaluations a step. calm: factor of the cell's noise; 1 samples the model, less keeps to likely cells. balance: elements
+    are drawn until smact calls the composition valid, as far as that can be.
     """
 
     steps: int = 50
@@ -41,6 +42,7 @@ class Plan:
     guidance: float = 1.0
     balance: bool = True
     settle: float = 0.25
+    calm: float = 1.0
     sigma_min: float = 0.01
     sigma_max: float = 4.0
 
@@ -128,11 +130,12 @@ class Symmetric:
     space: Product
     sites: Sites
     templates: tuple[Template, ...]
+    calm: float = 1.0  # factor of the strain's noise
 
     def noise(self, like: State, rng) -> State:
         made = [shaken(t, like["frac"].shape[1], r) for t, r in zip(self.templates, rng)]
         at = {k: torch.from_numpy(np.stack([m[f"noise_{k}"] for m in made])).to(like[k]) for k in like}
-        return at | {"frac": self.sites.parameters(at["frac"])}
+        return at | {"frac": self.sites.parameters(at["frac"]), "strain": self.calm * at["strain"]}
 
     def diff(self, a: State, b: State) -> State:
         return self.space.diff(a, b)
@@ -217,7 +220,10 @@ def _group(network, orders, count: int, width: int, plan: Plan, rng, choosing, w
     if any(o.wish is not None for o in orders):
         wish = torch.from_numpy(np.stack([o.wish for o in orders]).astype(np.float32)).to(device)
     space = Symmetric(
-        Product(frac=Torus(PERIOD), strain=Euclidean(), elements=Euclidean()), sites, tuple(o.template for o in orders)
+        Product(frac=Torus(PERIOD), strain=Euclidean(), elements=Euclidean()),
+        sites,
+        tuple(o.template for o in orders),
+        plan.calm,
     )
     settles = not bool(given[:count][sites.told["present"][:count]].all())
     above, below = plan.sigmas(settles)
