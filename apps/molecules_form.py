@@ -23,9 +23,9 @@ def values() -> dict:
 
 
 def pick_model(choices: list[models.Choice], _, wish: str = "") -> models.Choice:
-    """The model; `wish` is the first choice if it is at hand."""
+    """The model; the first choice is the visitor's own, else `wish` if it is at hand."""
     names = [c.name for c in choices]
-    key = kept(f"model_{wish}", wish if wish in names else names[0])
+    key = kept(f"model_{wish}", wish if wish in names and not models.own() else names[0])
     if st.session_state[key] not in names:
         st.session_state[key] = names[0]
     titles = {c.name: c.title for c in choices}
@@ -57,7 +57,7 @@ def new(choices: list[models.Choice], left, right, _) -> tuple[dict, dict[str, b
         scaffold = fragment(_)
     request = {
         "count": int(count), "steps": int(steps), "seed": int(seed), "valid_only": valid_only, "model": choice.name,
-        "hydrogens": models.hydrogens(), "formula": formula, "atoms": None if formula or not atoms else int(atoms),
+        "hydrogens": models.hydrogens(choice), "formula": formula, "atoms": None if formula or not atoms else int(atoms),
         "elements": ",".join(ticked) if set(ticked) != set(known) else None,
     }  # fmt: skip
     with right:
@@ -155,7 +155,7 @@ def conformers(choices: list[models.Choice], left, right, _) -> tuple[dict, dict
     lines = [line.split()[0] for line in text.splitlines() if line.strip()]
     request = {
         "smiles": lines, "count": int(count), "steps": int(steps), "seed": int(seed), "model": choice.name,
-        "hydrogens": models.hydrogens(),
+        "hydrogens": models.hydrogens(choice),
     }  # fmt: skip
     wrong = models.lacking(choice)
     if not wrong and not lines:

@@ -21,20 +21,28 @@ def choices() -> list[Choice]:
     from difusa.domains import models
     from difusa.domains.molecules.aims import SISTER
 
-    own = os.environ.get("DIFUSA_MOLECULES")
-    found = [models.find(own, domain="molecules")] if own else []
-    names = [own] * len(found)
+    named = own()
+    found = [models.find(named, domain="molecules")] if named else []
+    names = [named] * len(found)
     for model in models.shipped():
         if model.meta["domain"] == "molecules" and model.meta["trains"] == "skeleton" and SISTER not in model.name:
             found.append(model)
             names.append(model.folder.name)
-    titles = [m.name if name != own else f"{m.name} ({Path(own).name})" for name, m in zip(names, found, strict=True)]
+    titles = [
+        m.name if name != named else f"{m.name} ({Path(named).name})" for name, m in zip(names, found, strict=True)
+    ]
     return [Choice(*told, m.meta, m.folder) for *told, m in zip(names, titles, found, strict=True)]
 
 
-def hydrogens() -> str | None:
-    """The model of hydrogens that `difusa app --hydrogens` named."""
-    return os.environ.get("DIFUSA_HYDROGENS") or None
+def own() -> str | None:
+    """The model that `difusa app --molecules` named."""
+    return os.environ.get("DIFUSA_MOLECULES") or None
+
+
+def hydrogens(choice: Choice) -> str | None:
+    """The model of hydrogens that `difusa app --hydrogens` named, for the model named beside it; shipped ones have their own."""
+    named = os.environ.get("DIFUSA_HYDROGENS") or None
+    return named if own() in (None, choice.name) else None
 
 
 def lacking(choice: Choice) -> str:
@@ -42,7 +50,7 @@ def lacking(choice: Choice) -> str:
     from difusa.domains.molecules.verbs import pair
 
     try:
-        pair(choice.name, hydrogens())
+        pair(choice.name, hydrogens(choice))
     except (ValueError, OSError) as error:
         return plain(error)
     return ""
@@ -101,7 +109,7 @@ def readable(choice: Choice, lines: list[str]) -> tuple[list[str], list[tuple[in
     from difusa.domains.molecules.verbs import pair
 
     good, refused = [], []
-    sizes = pair(choice.name, hydrogens())[2:]
+    sizes = pair(choice.name, hydrogens(choice))[2:]
     for number, line in enumerate(lines, start=1):
         try:
             read_smiles(line)  # before graph_of, for which some words are names of files

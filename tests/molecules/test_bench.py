@@ -80,7 +80,9 @@ def test_unknown_tasks_and_options_are_refused(run):
         run("speeed")
     with pytest.raises(ValueError, match="bench molecules has no use for --methods"):
         run("speed", methods="ours")
-    with pytest.raises(ValueError, match="no bench is called 'molecule': there are heritage, samplers, materials, molecules"):
+    with pytest.raises(
+        ValueError, match="no bench is called 'molecule': there are heritage, samplers, materials, molecules"
+    ):
         bench("molecule")
 
 
