@@ -98,3 +98,16 @@ def test_other_ions_are_refused(tmp_path):
         worked.cathode(out=tmp_path / "x", ion="K")
     with pytest.raises(ValueError, match="leave no metal"):
         worked.abundant(out=tmp_path / "x", common=1e9, concentrated=-1)
+
+
+def test_a_broken_draw_is_a_row_that_failed_and_ends_nothing(monkeypatch, tmp_path, small_crystals):
+    from difusa.domains.materials.export import save
+
+    one = Crystal(4 * np.eye(3), np.array([26, 8], np.uint8), PLACES[:2])
+    broken = Crystal(4 * np.eye(3), np.array([26, 8], np.uint8), np.array([[0.0, 0, 0], [0.004, 0, 0]]))
+    save([broken, one], tmp_path / "drawn")
+    monkeypatch.setattr("difusa.shared.judging.each", at_once)
+    monkeypatch.setattr(judges, "relax", lambda c: judges.Relaxation(-5.0, 0.0, 0.0, 1.0, 1, c))
+    found = worked.judged_abundant(worked.written(tmp_path / "drawn"), None, 1, 60.0)
+    assert [f["row"] for f in found["failures"]] == [1] and found["count"] == 2
+    assert {r["index"]: "failed" in r for r in found["rows"]} == {0: True, 1: False}
