@@ -13,6 +13,10 @@ TABLE = "ranking.json"
 VOLTAGE = (
     "average voltage by CHGNet (full and empty host relaxed, against the bcc metal): an estimate, not a measurement"
 )
+HULL = (
+    "energy above the hull of the training crystals, by CHGNet: many known phases are not among them, so a figure far below 0 "
+    "says that a competitor is missing, not that the crystal is stable"
+)
 
 
 def cathode(
@@ -62,7 +66,7 @@ def cathode(
         model=model, device=device, threads=threads,
     )  # fmt: skip
     told = judged_cathodes(written(out), ion, data, workers, seconds)
-    return finished(told | {"ion": ion, "protocol": VOLTAGE}, out, report)
+    return finished(told | {"ion": ion, "protocol": f"{VOLTAGE}; {HULL}"}, out, report)
 
 
 def abundant(
@@ -115,7 +119,7 @@ def abundant(
         threads=threads,
     )  # fmt: skip
     told = judged_abundant(written(out), data, workers, seconds)
-    return finished(told | {"elements": names}, out, report)
+    return finished(told | {"elements": names, "protocol": HULL}, out, report)
 
 
 def written(out: Path) -> list[Crystal]:
@@ -206,5 +210,5 @@ def finished(told: dict, out: Path, report: Path | None) -> dict:
     print("  ".join(f"{k} {100 * told[k]['value']:.1f} %" for k in shown), f"of {told['count']}")
     for row in told["rows"][:10]:
         print("  " + "  ".join(f"{k} {v}" for k, v in row.items()))
-    print(told.get("protocol", ""))
+    print(told["protocol"])
     return told
