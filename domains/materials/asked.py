@@ -11,8 +11,9 @@ from difusa.domains.materials.elements import NUMBERS, SYMBOLS
 from difusa.domains.materials.sampling import ATTEMPT, Order
 from difusa.domains.materials.symmetry import free_template
 from difusa.domains.materials.templates import Templates
-from difusa.domains.materials.wishes import Target, Wishes, nearest
+from difusa.domains.materials.wishes import Wishes, nearest
 from difusa.shared.seeds import stream
+from difusa.shared.targets import Target
 
 SYSTEMS = {
     "triclinic": (1, 2), "monoclinic": (3, 15), "orthorhombic": (16, 74), "tetragonal": (75, 142), "trigonal": (143, 167),

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from difusa.domains.materials.crystal import Crystal
-from difusa.domains.materials.wishes import Target, Wishes
+from difusa.domains.materials.wishes import Wishes
 from difusa.shared import conformal
 from difusa.shared.conformal import Calibration
+from difusa.shared.targets import Target
 
-EXACT = 0.1  # a single value counts as met this many standard deviations of the training data to either side
 NAME = "materials-guide"
 LEAST = {"band_gap": 0.0}  # properties that have a lower end
 
@@ -52,12 +52,6 @@ class Guide:
         return found
 
 
-def window(target: Target, spread: float) -> tuple[float, float]:
-    """Between which values a target counts as met; spread: standard deviation of the training data."""
-    wide = EXACT * spread if target.low == target.high else 0.0
-    return target.low - wide, target.high + wide
-
-
 def guide(targets: Sequence[Target], wishes: Wishes, name: str | Path = NAME, device: str = "cpu") -> Guide:
     """The guide for these targets; what it cannot tell (e_above_hull) has no window.
 
@@ -69,7 +63,7 @@ def guide(targets: Sequence[Target], wishes: Wishes, name: str | Path = NAME, de
         raise ValueError(f"model {found.name!r} is of the kind {found.meta['trains']!r}, needed is 'regressor'")
     calibration, network = conformal.load(found.folder, found.sha256, "materials"), found.load(device)
     spread = dict(zip(wishes.names, wishes.std.tolist()))
-    known = {t.name: window(t, spread[t.name]) for t in targets if t.name in network.names}
+    known = {t.name: t.window(spread[t.name]) for t in targets if t.name in network.names}
     return Guide(network, calibration, known, found.sha256)
 
 

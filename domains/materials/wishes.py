@@ -1,15 +1,14 @@
 """What a crystal may be asked to have: ranges of its formation energy, energy above the hull and band gap."""
 
-import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from difusa.shared.targets import Target, parse
+
 DROPPED = 0.4  # share of the training examples that are told nothing
 FEW = 50  # templates from which a range is drawn as it is
-NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 UNITS = {"formation_energy": "eV/atom", "e_above_hull": "eV/atom", "band_gap": "eV"}
 
 
@@ -32,56 +31,15 @@ class Wishes:
         kept = (rng.random(len(values)) < 0.5) & (rng.random() >= DROPPED)
         return np.where(kept, self.standard(values), np.nan).astype(np.float32)
 
-    def parse(self, texts: Sequence[str]) -> tuple["Target", ...]:
-        """`band_gap=1..2`, `formation_energy=..-1`, `e_above_hull=0`. Raises ValueError, with the way out, for what none has."""
-        found = tuple(self._target(text) for text in texts)
-        names = [t.name for t in found]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"--property {twice[0]} is told twice: say one range for it")
-        return found
-
-    def _target(self, text: str) -> "Target":
-        name, _, said = (part.strip() for part in text.partition("="))
-        there = ", ".join(f"{n} ({UNITS[n]})" if n in UNITS else n for n in self.names)
-        if name not in self.names:
-            near = difflib.get_close_matches(name.lower(), self.names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise ValueError(f"--property {text}: no property {name!r}; {hint}There are {there}")
-        parts = re.fullmatch(rf"({NUMBER})?\s*(\.\.)?\s*({NUMBER})?", re.sub(r"\.\.", " .. ", said))
-        if not parts or not (parts[1] or parts[3]) or (not parts[2] and parts[3]):
-            raise ValueError(f"--property {text}: write {name}=1..2, {name}=..2, {name}=1.. or {name}=1")
-        low = float(parts[1]) if parts[1] else -np.inf
-        high = low if not parts[2] else float(parts[3]) if parts[3] else np.inf
-        at = self.names.index(name)
-        if low > high:
-            raise ValueError(f"--property {text}: the range ends before it begins; write {name}={parts[3]}..{parts[1]}")
-        if high < self.low[at] or low > self.high[at]:
-            raise ValueError(
-                f"--property {text}: the training data lies between {self.low[at]:.4g} and {self.high[at]:.4g} "
-                f"{UNITS.get(name, '')}; ask for a range that meets it"
-            )
-        return Target(name, low, high)
+    def parse(self, texts: Sequence[str]) -> tuple[Target, ...]:
+        """`band_gap=1..2`, `formation_energy=..-1`, `e_above_hull=0`. Raises ValueError as targets.parse."""
+        return parse(texts, self.names, self.low, self.high, UNITS)
 
 
 def of_rows(names: tuple[str, ...], values: np.ndarray) -> Wishes:
     """What training crystals say: values [n, P], not a number where unknown."""
     figures = (f(values.astype(float), axis=0) for f in (np.nanmean, np.nanstd, np.nanmin, np.nanmax))
     return Wishes(tuple(names), *figures)
-
-
-@dataclass(frozen=True)
-class Target:
-    """One property, between low and high in its unit; equal ones are a single value, infinite ones an open end."""
-
-    name: str
-    low: float
-    high: float
-
-    @property
-    def text(self) -> str:
-        """As the command line takes it."""
-        low, high = (f"{v:g}" if np.isfinite(v) else "" for v in (self.low, self.high))
-        return f"{self.name}={low}" if self.low == self.high else f"{self.name}={low}..{high}"
 
 
 def nearest(wishes: Wishes, targets: Sequence[Target], values: np.ndarray) -> tuple[np.ndarray, str]:

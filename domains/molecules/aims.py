@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from difusa.domains.molecules.molecule import Molecule
-from difusa.domains.molecules.wishes import Target, Wishes
+from difusa.domains.molecules.wishes import Wishes
+from difusa.shared.targets import Target
 
 SISTER = "-property"  # ending of the name of the model that hears properties
 

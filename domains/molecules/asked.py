@@ -10,7 +10,8 @@ import numpy as np
 
 from difusa.domains.molecules.chemistry import SYMBOLS
 from difusa.domains.molecules.sizes import Sizes
-from difusa.domains.molecules.wishes import Chosen, Target, Wishes, choose
+from difusa.domains.molecules.wishes import Chosen, Wishes, choose
+from difusa.shared.targets import Target
 
 NUMBERS = {symbol: number for number, symbol in SYMBOLS.items()}
 # Hydrogens that a heavy atom in a connected neutral molecule can add to the 2 at the ends of a chain: its highest usual

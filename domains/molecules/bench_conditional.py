@@ -83,7 +83,7 @@ def in_range(setup: Setup, wanted, draw, network, elements, generator, settings:
     """One row: the ranges asked for together."""
     from difusa.domains.molecules import property_metrics as metrics
     from difusa.domains.molecules.aims import aims
-    from difusa.domains.molecules.wishes import Target
+    from difusa.shared.targets import Target
 
     targets = tuple(Target(*one) for one in wanted)
 

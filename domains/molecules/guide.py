@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from difusa.domains.molecules.molecule import Skeleton
-from difusa.domains.molecules.wishes import TAGS, Target
+from difusa.domains.molecules.wishes import TAGS
 from difusa.shared import conformal
 from difusa.shared.conformal import FILE, LEVEL, Calibration, calibrated
+from difusa.shared.targets import Target
 
 __all__ = ["FILE", "LEVEL", "Calibration", "Guide", "calibrated", "load"]
 

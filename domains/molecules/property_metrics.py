@@ -89,7 +89,8 @@ def asked_alone(draw: Callable, judge, elements: Sequence[int]) -> dict[str, dic
     draw(targets) -> molecules with the tags of `generate`; called once for each property of the judge with a range that is
     open on both sides, which draws the wish from the training data with its size.
     """
-    from difusa.domains.molecules.wishes import TAGS, Target
+    from difusa.domains.molecules.wishes import TAGS
+    from difusa.shared.targets import Target
 
     found = {}
     for k, name in enumerate(judge.names):

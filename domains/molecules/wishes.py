@@ -5,9 +5,7 @@ its law is p(molecule | property in the range), as far as the network knows p(mo
 A model folder holds properties.json (names, mean, std, low, high of the training data) and properties.npz (some of its rows).
 """
 
-import difflib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,39 +14,18 @@ import numpy as np
 
 from difusa.domains.molecules.sizes import Sizes
 from difusa.shared.seeds import stream
+from difusa.shared.targets import EXACT, Target, parse
 
 FILES = ("properties.json", "properties.npz")
 ROWS = 35_000  # training molecules that travel with a model: half a megabyte
 FEW = 100  # rows from which a range is drawn as it is
-EXACT = 0.1  # a single value counts as met this many standard deviations of the training data to either side
 DROPPED = 0.15  # share of the training examples that are told nothing
 PART = 3  # of a sample's random stream
-NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 UNITS = {"gap": "eV", "homo": "eV", "lumo": "eV", "mu": "debye", "alpha": "bohr^3", "cv": "cal/(mol K)"}
 TAGS = {
     "gap": "GAP_EV", "homo": "HOMO_EV", "lumo": "LUMO_EV", "mu": "MU_DEBYE", "alpha": "ALPHA_BOHR3",
     "cv": "CV_CAL_MOL_K",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Target:
-    """One property, between low and high in its unit; equal ones are a single value, infinite ones an open end."""
-
-    name: str
-    low: float
-    high: float
-
-    @property
-    def text(self) -> str:
-        """As the command line takes it."""
-        low, high = (f"{v:g}" if np.isfinite(v) else "" for v in (self.low, self.high))
-        return f"{self.name}={low}" if self.low == self.high else f"{self.name}={low}..{high}"
-
-    def window(self, std: float) -> tuple[float, float]:
-        """Between which values it counts as met: a single value has a width of its own, EXACT standard deviations."""
-        wide = EXACT * std if self.low == self.high else 0.0
-        return self.low - wide, self.high + wide
 
 
 @dataclass(frozen=True)
@@ -71,35 +48,8 @@ class Wishes:
         return ((values - self.mean) / self.std).astype(np.float32)
 
     def parse(self, texts: Sequence[str]) -> tuple[Target, ...]:
-        """`gap=6..8`, `mu=..1.5`, `homo=-7..`, `gap=7`. Raises ValueError, with the way out, for what no draw can have."""
-        found = tuple(self._target(text) for text in texts)
-        names = [t.name for t in found]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"--property {twice[0]} is told twice: say one range for it")
-        return found
-
-    def _target(self, text: str) -> Target:
-        name, _, said = (part.strip() for part in text.partition("="))
-        if name not in self.names:
-            near = difflib.get_close_matches(name.lower(), self.names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise ValueError(
-                f"--property {text}: no property {name!r}; {hint}There are {', '.join(map(unit, self.names))}"
-            )
-        parts = re.fullmatch(rf"({NUMBER})?\s*(\.\.)?\s*({NUMBER})?", said)
-        if not parts or not (parts[1] or parts[3]) or (not parts[2] and parts[3]):
-            raise ValueError(f"--property {text}: write {name}=6..8, {name}=..8, {name}=6.. or {name}=7")
-        low = float(parts[1]) if parts[1] else -np.inf
-        high = low if not parts[2] else float(parts[3]) if parts[3] else np.inf
-        at = self.names.index(name)
-        if low > high:
-            raise ValueError(f"--property {text}: the range ends before it begins; write {name}={parts[3]}..{parts[1]}")
-        if high < self.low[at] or low > self.high[at]:
-            raise ValueError(
-                f"--property {text}: the training data lies between {self.low[at]:.4g} and {self.high[at]:.4g} "
-                f"{UNITS.get(name, '')}; ask for a range that meets it"
-            )
-        return Target(name, low, high)
+        """`gap=6..8`, `mu=..1.5`, `homo=-7..`, `gap=7`. Raises ValueError as targets.parse."""
+        return parse(texts, self.names, self.low, self.high, UNITS)
 
 
 @dataclass(frozen=True)
@@ -183,8 +133,3 @@ def read(folder: Path) -> Wishes | None:
     except Exception as error:  # zipfile, json and numpy raise many types for a broken file
         raise ValueError(f"{folder}: {', '.join(FILES)} are not what this version writes ({error})") from error
     return found
-
-
-def unit(name: str) -> str:
-    """The property with its unit."""
-    return f"{name} ({UNITS[name]})" if name in UNITS else name

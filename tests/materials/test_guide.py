@@ -11,7 +11,8 @@ from difusa.domains import models
 from difusa.domains.materials import guide as guides
 from difusa.domains.materials import property_metrics, readings
 from difusa.domains.materials.crystal import Crystal
-from difusa.domains.materials.wishes import Target, Wishes
+from difusa.domains.materials.wishes import Wishes
+from difusa.shared.targets import Target
 
 NAMES = ("formation_energy", "e_above_hull", "band_gap")
 WISHES = Wishes(NAMES, np.zeros(3), np.array([1.0, 0.1, 2.0]), np.full(3, -5.0), np.full(3, 5.0))

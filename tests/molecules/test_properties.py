@@ -7,7 +7,8 @@ from difusa.domains.molecules import ranking
 from difusa.domains.molecules.asked import Asked
 from difusa.domains.molecules.guide import calibrated, load
 from difusa.domains.molecules.sizes import Sizes
-from difusa.domains.molecules.wishes import DROPPED, EXACT, FEW, Target, choose, files, of_rows, read, told
+from difusa.domains.molecules.wishes import DROPPED, FEW, choose, files, of_rows, read, told
+from difusa.shared.targets import EXACT, Target
 
 NAMES = ("gap", "homo", "mu")
 PAIRS = ((9, 10), (8, 9), (3, 0))

@@ -14,7 +14,7 @@ from difusa.domains.molecules.property_metrics import (
     met,
     shuffled,
 )
-from difusa.domains.molecules.wishes import Target
+from difusa.shared.targets import Target
 
 
 def test_the_error_leaves_out_what_was_not_judged():
