@@ -1,15 +1,17 @@
 """The verb `difusa verify`: whether files are ours, and whether they were changed."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from difusa.shared.files import write_text
 from difusa.shared.passport.keys import folder
+from difusa.shared.passport.saying import Said
 from difusa.shared.passport.signing import Trust
 from difusa.shared.passport.verdict import CHANGED, INTACT, STRANGER, UNKNOWN, Verdict, verdict
 from difusa.shared.passport.verdict import report as as_report
 
+MARKED = "but it carries your watermark: with a key that has nothing to do with it that happens with a chance of {p}"
 GRAVEST = (CHANGED, STRANGER, UNKNOWN, INTACT)
 
 
@@ -32,7 +34,7 @@ def verify(
 
     Ends with 0: intact and ours; 1: ours, but changed, and where; 2: not ours (a passport of somebody else, or a forged
     one); 3: cannot tell. Of several files the gravest counts: 1, 2, 3, 0. A file without a passport was not thereby made by
-    a person: passports can be taken off.
+    a person: passports can be taken off. A picture of which only your own watermark is left is ours, but changed.
 
     file: files, or folders that were made as one.
     passport: the sidecar of a single file, if it does not lie beside it as FILE.passport.json.
@@ -46,7 +48,7 @@ def verify(
         raise ValueError(f"--passport {passport}: one sidecar belongs to one file, here are {len(file)}")
     try:
         known = trusted(trust)
-        found = Verified(tuple(verdict(path, known, passport) for path in file))
+        found = Verified(tuple(marked(Path(path), verdict(path, known, passport)) for path in file))
     except (ValueError, OSError) as error:  # no verdict, and certainly not the one that the status of a mistake means
         found = Verified(tuple(Verdict(str(path), UNKNOWN, (str(error),)) for path in file))
     for each in found.verdicts:
@@ -54,6 +56,23 @@ def verify(
     if report is not None:
         write_text(report, as_report(list(found.verdicts)))
     return found
+
+
+def marked(path: Path, found: Verdict) -> Verdict:
+    """The verdict on a file, with what your own watermark says of a picture of which nothing else can be told."""
+    from difusa.domains.heritage.data import SUFFIXES
+
+    if found.status != UNKNOWN or path.suffix.lower() not in SUFFIXES or not folder().exists():
+        return found
+    from difusa.apps.watermark import reading
+
+    try:
+        row = reading(path)
+    except (ValueError, OSError, ModuleNotFoundError):  # what cannot be read was told already
+        return found
+    if not row["marked"]:
+        return found
+    return replace(found, status=CHANGED, reasons=(*found.reasons, Said(MARKED, p=f"{row['p_value']:.1g}")))
 
 
 def trusted(given: tuple[Path, ...] = ()) -> Trust:

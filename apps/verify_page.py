@@ -6,8 +6,8 @@ from pathlib import Path
 import streamlit as st
 
 from difusa.apps.i18n import session_language, translator
-from difusa.apps.verify import trusted
-from difusa.apps.verify_words import headline, meaning, told
+from difusa.apps.verify import marked, trusted
+from difusa.apps.verify_words import BY_MARK, headline, meaning, told
 from difusa.shared.passport.content import SIDECAR
 from difusa.shared.passport.signing import Trust
 from difusa.shared.passport.verdict import CHANGED, INTACT, STRANGER, UNKNOWN, Verdict, verdict
@@ -70,15 +70,15 @@ def judged(uploads, trust: Trust) -> list[Verdict]:
             (Path(folder) / name).write_bytes(content)
         alone = len(others) == len(passports) == 1 and others != passports
         beside = Path(folder) / passports[0] if alone else None
-        return [verdict(Path(folder) / n, trust, beside) for n in others]
+        return [marked(Path(folder) / n, verdict(Path(folder) / n, trust, beside)) for n in others]
 
 
 def show(found: Verdict, _) -> None:
     """One verdict: its name, what it means, why, and what the passport tells."""
     st.subheader(found.path)
-    BOXES[found.status](
-        f"**{headline(found.status, _)}** {meaning(found.status, _).format(issuer=found.issuer or '?')}"
-    )
+    by_mark = found.status == CHANGED and found.record is None and not found.issuer
+    means = _(BY_MARK) if by_mark else meaning(found.status, _).format(issuer=found.issuer or "?")
+    BOXES[found.status](f"**{headline(found.status, _)}** {means}")
     for reason in found.reasons:
         st.markdown(f"- {_plain_text(told(reason, _))}")
     facts = (found.record or {}).get("made") or {}

@@ -26,6 +26,9 @@ MEANINGS = {
         "program, for passports can be taken off."
     ),
 }
+BY_MARK = N_(
+    "Your own watermark is in it, but no passport that fits: it came from you, and was changed or sent on without its passport."
+)
 REASONS = (  # a test holds them against the sources
     N_("and {n} places more"),
     N_("another size: {now} pixels instead of {then}"),
@@ -51,6 +54,7 @@ REASONS = (  # a test holds them against the sources
     N_("it says it was made on {day}, which is still to come: a clock is far off"),
     N_("it says one thing twice"),
     N_("it unpacks to more than {n} MB"),
+    N_("but it carries your watermark: with a key that has nothing to do with it that happens with a chance of {p}"),
     N_("its Content Credentials (C2PA) are of a key that you do not know, or are damaged"),
     N_("its Content Credentials (C2PA) are ours, but the file is not as it was when they were written"),
     N_("its certificate cannot be read"),

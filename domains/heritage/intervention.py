@@ -1,7 +1,8 @@
 """What is written after a restoration: the picture, its bundle, and the intervention report."""
 
 import hashlib
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,12 @@ def write_results(source, target, picture, ready, restored: Restored, mask, how:
         (restored.share > 0).astype(np.uint8) * 255 if mask is None else mask.astype(np.uint8) * 255, picture
     )
     entry = f"original/{source.name}"
+    mark = None
+    if wish.watermark and restored.tiles:
+        chosen, mark = watermarked(chosen, restored, picture, tasks, tools)
     output = save(chosen, target)
     if wish.passport:
-        sign(target, source, picture, restored, tasks, tools, wish.c2pa)
+        sign(target, source, picture, restored, tasks, tools, wish.c2pa, mark)
         output = target.read_bytes()
     report = intervention(source, target, output, picture, ready, restored, chosen, marks, how, tasks, wish, tools)
     shown = {
@@ -84,7 +88,24 @@ def write_results(source, target, picture, ready, restored: Restored, mask, how:
     }  # fmt: skip
 
 
-def sign(target: Path, source: Path, picture: Picture, restored: Restored, tasks, tools, c2pa: bool) -> None:
+def watermarked(chosen: Picture, restored: Restored, picture: Picture, tasks, tools) -> tuple[Picture, dict | None]:
+    """The picture with a mark of the user's key where it was restored, and what its passport says of that."""
+    from difusa.shared.passport.keys import mine
+    from difusa.shared.watermark.pictures import put
+
+    try:
+        keys = mine()
+    except ModuleNotFoundError as error:
+        print(f"no watermark: this needs {error.name}: pip install cryptography", file=sys.stderr)
+        return chosen, None
+    made = (picture.sha256, tools.model.sha256, repr(tools.plan), *tasks)
+    pixels, facts = put(chosen.pixels, keys, *made, where=restored.share > 0)
+    return replace(chosen, pixels=pixels), facts
+
+
+def sign(
+    target: Path, source: Path, picture: Picture, restored: Restored, tasks, tools, c2pa: bool, mark: dict | None
+) -> None:
     """The passport of the restored picture, which knows in which tiles something was invented."""
     from difusa.shared.passport import PARTLY, Facts, attach, named
     from difusa.shared.passport.content import touched
@@ -99,6 +120,7 @@ def sign(target: Path, source: Path, picture: Picture, restored: Restored, tasks
         tools.plan.seed,
         sources=({"name": source.name, "sha256": picture.sha256},),
         audits=audits,
+        watermark=mark,
         source_type=source_type,
     )
     attach(target, facts, c2pa=c2pa, more={"touched": touched(invented)})

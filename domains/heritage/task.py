@@ -36,6 +36,7 @@ def restore(
     temperature: float = 1.0,
     report: Path | None = None,
     passport: bool = True,
+    watermark: bool = True,
     c2pa: bool = False,
     model: str = "restorer",
     device: str = "cpu",
@@ -72,7 +73,9 @@ def restore(
     temperature: factor of the noise; 1 samples the prior, other values depart from it.
     report: JSON file for the run's figures.
     passport: sign OUT and write OUT.passport.json, by which `difusa verify` knows it. The signature lies in the file, beside
-        the pixels, and depends on your keys; without a passport nothing does.
+        the pixels, and depends on your keys.
+    watermark: mark what was restored, and no other pixel, so that `difusa watermark read` knows it with your key when the
+        passport is gone; the passport tells how to take it out again. Then the restored pixels too depend on your keys.
     c2pa: put Content Credentials (C2PA) into OUT, which other programs read; they differ from run to run.
     model: shipped model or a folder written by `difusa train`.
     device: cpu or cuda.
@@ -110,7 +113,19 @@ def restore(
     with Run("heritage restore", seed=seed, model=found, device=device, progress=progress) as run:
         tools = Tools(found.load(device), found, load_calibration(found.folder, found.sha256), plan, device, run)
         wish = Wish(
-            task, pick, find_damage, noise, border, kind, blur, keep_on_faces, mask_origin, steps, passport, c2pa
+            task,
+            pick,
+            find_damage,
+            noise,
+            border,
+            kind,
+            blur,
+            keep_on_faces,
+            mask_origin,
+            steps,
+            passport,
+            c2pa,
+            watermark,
         )
         done, failed = [], {}
         for source, target, marks in jobs:
@@ -145,6 +160,7 @@ class Wish:
     steps: int | None = None
     passport: bool = True
     c2pa: bool = False
+    watermark: bool = True
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from difusa.shared.watermark.grain import (
     moved,
     presences,
     public,
+    salt_of,
 )
 
 WINDOW = 256  # pixels in the middle by which a turned or scaled picture is aligned, and read
@@ -32,11 +33,12 @@ SURE, MOVED, TURNED = 8.0, 5.0, 6.5
 @dataclass(frozen=True)
 class Reading:
     """p_value: how often a key that knows nothing of this picture fits it as well. payload: 48 bits, noise where there is no
-    mark; salt; turn (degrees, anticlockwise) and scale at which it was read."""
+    mark; whole: whether it has the salt that was found, which of 256 misread ones one has. turn (degrees, anticlockwise) and
+    scale at which it was read."""
 
     p_value: float
     payload: int
-    salt: int
+    whole: bool
     turn: float
     scale: float
 
@@ -70,7 +72,8 @@ def told(seen: Aligned, key: bytes) -> Reading:
     salt = int(cosines.argmax())
     one = tail(float(cosines[salt]), len(rest))
     p = -math.expm1(SALTS * math.log1p(-one)) if one < 1 else 1.0
-    return Reading(p, decoded(carriers(key, salt) @ rest), salt, seen.turn, seen.scale)
+    payload = decoded(carriers(key, salt) @ rest)
+    return Reading(p, payload, salt_of(payload) == salt, seen.turn, seen.scale)
 
 
 def tail(cosine: float, dimensions: int) -> float:

@@ -178,7 +178,7 @@ def test_one_sample_is_the_same_however_many_are_drawn(tmp_path, tiny):
     for pick, samples in (("sample", 2), ("sample", 3), ("mean", 3), ("mean", 1)):
         restore(
             tmp_path / "a.png", out=tmp_path / "o.png", mask=tmp_path / "mask.png", pick=pick, model=tiny,
-            samples=samples, steps=2,
+            samples=samples, steps=2, watermark=False,
         )  # fmt: skip
         made[pick, samples] = load(tmp_path / "o.png").pixels[mask]
     assert np.array_equal(made["sample", 2], made["sample", 3]) and np.array_equal(made["sample", 2], made["mean", 1])
