@@ -100,6 +100,7 @@ def train(
             "seed": plan.seed,
             "steps": place.step,
             "examples": place.seen,
+            "examples_options": plan.examples,
             "minutes": round(place.seconds / 60, 1),
             "precision": "bf16" if bf16 else "fp32",
             "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",

@@ -24,9 +24,9 @@ def planes(folder, split: str, options: dict, seed: int = 0):
     return Examples(folder, split, parse(Options, options, "examples"), seed)
 
 
-def network(name: str):
+def network(name: str, module: str = "network"):
     """Builder of a network class from a recipe's table."""
-    return lambda options: getattr(import_module(f"{HERE}.network"), name)(**options)
+    return lambda options: getattr(import_module(f"{HERE}.{module}"), name)(**options)
 
 
 DOMAIN = Domain(
@@ -37,6 +37,8 @@ DOMAIN = Domain(
     models={
         "translator": Trainable(network("Translator"), planes, late("network", "adopt")),
         "regressor": Trainable(network("Regressor"), planes, late("network", "adopt")),
+        "pix2pix": Trainable(network("Pix2pix", "rivals"), planes, late("network", "adopt")),
+        "cyclegan": Trainable(network("Cyclegan", "rivals"), planes, late("network", "adopt")),
     },
     verbs={
         "translate": late("task", "translate"),

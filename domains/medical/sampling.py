@@ -48,7 +48,7 @@ def correlated(rng: np.random.Generator, shape: tuple[int, int, int], step: floa
 
 def denoiser(network, trains: str):
     """A stored network as a denoiser (x, sigma, **condition) -> clean."""
-    return network if trains == "regressor" else Preconditioned(network)
+    return Preconditioned(network) if trains == "translator" else network
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from difusa.shared.spaces import Euclidean, per_row
 from difusa.shared.training.recipe import Objective
 
 SIGMA_DATA = 0.5
+OWN_LOSS = ("direct", "adversarial")  # targets whose network is called for a loss of its own
 VP = {"linear": levels.linear, "quadratic": levels.quadratic, "cosine": levels.cosine, "sigmoid": levels.sigmoid}
 
 
@@ -30,13 +31,13 @@ class Direct(nn.Module):
 
 
 def called(network: nn.Module, objective: Objective) -> nn.Module:
-    """What training calls: the network, or, for the target "direct", its loss."""
-    return Direct(network) if objective.target == "direct" else network
+    """What training calls: the network, or, for the targets OWN_LOSS, its loss."""
+    return Direct(network) if objective.target in OWN_LOSS else network
 
 
 def wrap(network: nn.Module, objective: Objective) -> Callable[..., Tensor]:
     """The network as a denoiser (x, sigma, **condition) -> clean."""
-    if objective.target in ("own", "direct"):
+    if objective.target in ("own", *OWN_LOSS):
         return network
     if objective.target == "edm":
         return denoisers.Preconditioned(network, SIGMA_DATA)
@@ -90,9 +91,9 @@ def weight(objective: Objective, denoise, sigma: Tensor, condition: dict) -> Ten
 def losses(objective: Objective, denoise, network, batch: dict[str, Tensor]) -> Tensor:
     """Loss of each sample [rows]; batch: clean and noise [rows, ...], sigma [rows] and the condition.
 
-    denoise: `called` by `wrap`: for the target "direct" it takes the batch and answers with its loss.
+    denoise: `called` by `wrap`: for the targets OWN_LOSS it takes the batch and answers with its loss.
     """
-    if objective.target == "direct":
+    if objective.target in OWN_LOSS:
         return denoise(**batch)
     condition = {k: v for k, v in batch.items() if k not in ("clean", "noise", "sigma")}
     sigma = batch["sigma"]

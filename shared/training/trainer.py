@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from difusa.shared.checkpoint import load_tensors, save_tensors
 from difusa.shared.files import write_json
-from difusa.shared.training import optimisers
+from difusa.shared.training import adversarial, optimisers
 from difusa.shared.training.examples import Noised, Numbers, loader
 from difusa.shared.training.objective import called, losses, wrap
 from difusa.shared.training.recipe import Optimiser, Recipe
@@ -48,7 +48,9 @@ class Trainer:
         if recipe.activation_checkpointing:
             _checkpoint_activations(self.network)
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
-        self.optimisers = optimisers.make(self.network, recipe.optimiser)
+        self.adversarial = recipe.objective.target == "adversarial"
+        make = adversarial.make_optimisers if self.adversarial else optimisers.make
+        self.optimisers = make(self.network, recipe.optimiser)
         self.position = Position(micro=recipe.micro or recipe.batch)
         wrapped = accelerator.prepare_model(called(self.network, recipe.objective))
         self.forward = torch.compile(wrapped, dynamic=False) if recipe.compile else wrapped
@@ -58,6 +60,11 @@ class Trainer:
 
     def step(self, batch: dict[str, torch.Tensor]) -> dict[str, float]:
         """One optimiser step on this rank's share of the batch; returns loss, gradient norm and rate."""
+        rate = rate_at(self.position.step, self.recipe.optimiser, self.recipe.steps)
+        if self.adversarial:
+            figures = adversarial.step(self, batch, rate)
+            self.average.update_parameters(self.network)
+            return figures
         while True:
             try:
                 loss = self._gradients(batch)
@@ -67,8 +74,7 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip or math.inf)
         loss = self.accelerator.reduce(loss, reduction="mean")
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            self._explain(batch, loss, norm)
-        rate = rate_at(self.position.step, self.recipe.optimiser, self.recipe.steps)
+            self.explain(batch, loss, norm)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate
@@ -103,7 +109,8 @@ class Trainer:
             torch.cuda.empty_cache()
         self.log.event("out_of_memory", step=self.position.step, micro=self.position.micro)
 
-    def _explain(self, batch, loss, norm) -> None:
+    def explain(self, batch, loss, norm) -> None:
+        """Raises Diverged with what is known of its cause."""
         broken = [n for n, p in self.network.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
         inputs = [k for k, v in batch.items() if v.is_floating_point() and v.isnan().any()]
         cause = f"inputs {inputs}" if inputs else f"gradients of {broken[:3]}" if broken else "the loss itself"

@@ -6,7 +6,7 @@ import torch
 
 from difusa.shared.files import write_atomic, write_json
 from difusa.shared.training import heldout
-from difusa.shared.training.objective import called, losses, wrap
+from difusa.shared.training.objective import OWN_LOSS, called, losses, wrap
 
 PROFILED = 20  # steps
 
@@ -48,13 +48,13 @@ class Watch:
 
     @torch.no_grad()
     def measure(self, trainer) -> None:
-        """Error of the averaged network by noise level, or its own loss where it is trained directly."""
+        """Error of the averaged network by noise level, or its own loss where it has one."""
         a = trainer.accelerator
         if not a.is_main_process or not self.recipe.heldout_count:
             return
         network = trainer.average.module.eval()
         with a.autocast():
-            if self.recipe.objective.target == "direct":
+            if self.recipe.objective.target in OWN_LOSS:
                 own = called(network, self.recipe.objective)
                 parts = [{k: v.to(a.device) for k, v in batch.items()} for batch in self.heldout()]
                 scores = torch.cat([losses(self.recipe.objective, own, network, p).reshape(-1) for p in parts])

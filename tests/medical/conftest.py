@@ -95,3 +95,26 @@ def painted(ball):
     affine[2, 3], shape = -10.0, (*shape[:2], 10)
     made, tissue, used = simulate.scans(who, ("T1", "FLAIR", "CT"), 1, 0, affine, shape, options)
     return {c: stored(made[c], affine, c, settings(used.get(c), 3.0)) for c in made}, sick(tissue)
+
+
+@pytest.fixture(scope="session")
+def open_ms(tmp_path_factory, ball):
+    """A data folder with a small set like the longitudinal one: eight planes of T1, T2 and FLAIR of each of four patients."""
+    from difusa.domains.medical import codec, simulate
+
+    folder, options = tmp_path_factory.mktemp("data"), simulate.Options(atrophy=0, motion=0, stripped=0, deform=1.0)
+    affine, images, names = np.eye(4), [], []
+    affine[:3, 3] = [-48, -48, -14]
+    affine[2, 2] = 4
+    for index, patient in enumerate(("01", "03", "04", "12")):
+        who = simulate.person([ball], 3, index, options, "lesions")
+        made, _, _ = simulate.scans(who, ("T1", "T2", "FLAIR"), 3, index, affine, (96, 96, 8), options)
+        planes = np.stack([codec.picture(np.moveaxis(a, 2, 0)) for a in made.values()], 1)
+        images.append(np.clip(np.rint(255 * planes), 0, 255).astype(np.uint8))
+        names += [f"patient{patient}_study1"] * 8
+    (folder / "medical").mkdir()
+    np.savez(
+        folder / "medical" / "openms_long_T1_T2_FLAIR_1mm_inplane.npz", images=np.concatenate(images),
+        modalities=np.array(["T1", "T2", "FLAIR"]), subject=np.array(names), z=np.tile(np.arange(8), 4),
+    )  # fmt: skip
+    return folder
