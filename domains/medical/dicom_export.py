@@ -6,7 +6,7 @@ import numpy as np
 
 import difusa
 from difusa.domains.medical.geometry import directions
-from difusa.domains.medical.scan import NOTICE, Made, Scan
+from difusa.domains.medical.scan import Made, Scan
 from difusa.shared.files import write_atomic
 
 MR, CT = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.2"
@@ -88,11 +88,11 @@ def common(scan: Scan, made: Made, identity: bool):
     d.PositionReferenceIndicator = ""
     d.Modality, d.SeriesNumber = ("CT" if ct else "MR"), 9000 + made.index % 1000
     d.SeriesDescription = f"{scan.contrast} {made.how}, synthetic"[:64]
-    d.ImageComments = NOTICE
+    d.ImageComments = made.notice
     d.Manufacturer, d.ManufacturerModelName, d.SoftwareVersions = "Difusa", "difusa", difusa.__version__
     d.ImageType = ["DERIVED", "SECONDARY", "AXIAL" if ct else "OTHER"]
     d.SyntheticData = "YES"
-    d.DerivationDescription = f"{NOTICE}; {made.how} by difusa {difusa.__version__}" + (
+    d.DerivationDescription = f"{made.notice}; {made.how} by difusa {difusa.__version__}" + (
         f", {made.model[0]}" if made.model else ""
     )
     d.ContributingEquipmentSequence = [equipment(made)]

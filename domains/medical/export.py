@@ -11,7 +11,7 @@ import numpy as np
 import difusa
 from difusa.domains.medical.dicom_export import save_dicom
 from difusa.domains.medical.nifti import TIMES, stem
-from difusa.domains.medical.scan import NOTICE, Made, Scan
+from difusa.domains.medical.scan import Made, Scan
 from difusa.shared.files import write_atomic, write_json
 
 
@@ -35,7 +35,7 @@ def save_nifti(scan: Scan, path: Path, made: Made) -> Path:
     rigid = np.abs(axes.T @ axes - np.eye(3)).max() < 1e-6
     image.set_qform(scan.affine if rigid else None, code=int(rigid))
     image.header.set_xyzt_units("mm")
-    image.header["descrip"] = NOTICE.encode()
+    image.header["descrip"] = made.notice.encode()
     if path.suffix.lower() == ".gz":  # a fixed date and no name inside: the same scan gives the same bytes
         import gzip
 
@@ -60,7 +60,7 @@ def told(scan: Scan, made: Made) -> dict:
         "Contrast": scan.contrast,
         "Units": "HU" if scan.contrast == "CT" else "arbitrary",
         "SyntheticData": True,
-        "Notice": NOTICE,
+        "Notice": made.notice,
         "How": made.how,
         "Seed": made.seed,
         "Index": made.index,

@@ -72,7 +72,7 @@ class Made:
     """How a scan came about, as every file of it tells.
 
     how: translated, simulated, ...; seed and index: of its random stream; model: name and SHA-256 of the weights, if any;
-    sources: what it was made from; settings: further facts, JSON values.
+    sources: what it was made from; settings: further facts, JSON values; notice: what every file says first, at most 79 letters.
     """
 
     how: str
@@ -81,6 +81,7 @@ class Made:
     model: tuple[str, str] | None = None
     sources: tuple[Source, ...] = ()
     settings: dict | None = None
+    notice: str = NOTICE
 
     def uid(self, *parts) -> str:
         """A UID that the same seed, index, sources and parts always give: 2.25 and a number (DICOM PS3.5, B.2)."""

@@ -30,6 +30,7 @@ def simulate(
     motion: float = 0.0,
     seed: int = 0,
     index: int = 0,
+    passport: bool = True,
     report: Path | None = None,
     progress: Progress | None = None,
 ) -> dict:
@@ -52,6 +53,7 @@ def simulate(
     motion: pixels that the head moves during the scan.
     seed: the same seed and index give the same bytes.
     index: number of the simulated person.
+    passport: sign OUT, and write OUT.passport.json, by which `difusa verify` knows it.
     report: JSON file for the run's figures.
     progress: called with (done, total).
 
@@ -59,6 +61,7 @@ def simulate(
     """
     from difusa.domains.medical import labels as maps
     from difusa.domains.medical.export import save
+    from difusa.domains.medical.signed import sign
     from difusa.domains.medical.simulate import Options, person, scans
 
     if to not in CONTRASTS:
@@ -71,7 +74,8 @@ def simulate(
         affine, shape = grid(head, spacing)
         made, tissue, used = scans(who, (to,), seed, index, affine, shape, options, asked and {to: asked})
         told = settings(used.get(to), field)
-        save(stored(made[to], affine, to, told), out, Made("simulated", seed, index, settings=facts(who, used.get(to))))
+        note = Made("simulated", seed, index, settings=facts(who, used.get(to)))
+        sign(save(stored(made[to], affine, to, told), out, note), run.verb, note, repr(options), passport)
         run.progress(1, 1)
         return run.write(
             report, out=out, to=to, head=head.name, pathology=pathology, volumes_ml=volumes(tissue, spacing)
@@ -89,6 +93,7 @@ def synthesize(
     spacing: float = 1.0,
     seed: int = 0,
     start: int = 0,
+    passport: bool = True,
     report: Path | None = None,
     progress: Progress | None = None,
 ) -> dict:
@@ -106,6 +111,7 @@ def synthesize(
     spacing: millimetres between voxels.
     seed: of all random numbers.
     start: number of the first person.
+    passport: sign the folder, and write OUT.passport.json, by which `difusa verify` knows it.
     report: JSON file for the run's figures.
     progress: called with (people done, total).
 
@@ -114,6 +120,7 @@ def synthesize(
     from difusa.domains.medical import labels as maps
     from difusa.domains.medical.export import save_nifti
     from difusa.domains.medical.pathology import PATHOLOGIES
+    from difusa.domains.medical.signed import sign
     from difusa.domains.medical.simulate import Options, person, scans
     from difusa.domains.medical.tissues import NAMES
 
@@ -145,6 +152,7 @@ def synthesize(
                 {"index": index, "head": who.head.name, "field": who.field, "volumes_ml": volumes(tissue, spacing)}
             )
             run.progress(len(cases), count)
+        sign(Path(out), run.verb, Made("simulated", seed, start), repr(options), passport)
         each = round(run.seconds / count, 3)
         return run.write(report, out=out, count=count, pathology=pathology, seconds_per_person=each, cases=cases)
 

@@ -24,6 +24,7 @@ def translate(
     report: Path | None = None,
     identity: bool = False,
     anyway: bool = False,
+    passport: bool = True,
     model: str = "anytoany",
     device: str = "cpu",
     threads: int | None = None,
@@ -46,6 +47,8 @@ def translate(
     report: JSON file: gate, interval_level, structures, lost_lesions, and the run's figures.
     identity: write the patient's name and the other identifying elements of the source into the DICOM files too.
     anyway: go on where the gate refuses the scan.
+    passport: sign what is written, and write OUT.passport.json, by which `difusa verify` knows it. The signature is part of a
+        NIfTI file's bytes and depends on your keys; without a passport nothing does.
     model: shipped model or a folder written by `difusa train`.
     device: cpu or cuda.
     threads: number of CPU threads; bytes depend on it.
@@ -57,6 +60,7 @@ def translate(
     from difusa.domains.medical.intervals import load as load_intervals
     from difusa.domains.medical.readers import load
     from difusa.domains.medical.sampling import Plan
+    from difusa.domains.medical.signed import sign
     from difusa.domains.medical.volumes import prepare
     from difusa.domains.models import find
     from difusa.shared.run import set_threads
@@ -96,7 +100,8 @@ def translate(
         made = Made(
             "translated", seed, index, (found.name, found.sha256), tuple(s.source for s in read), {"Gate": word}
         )
-        write(drawn, ready, to, calibration, made, out, dicom, identity)
+        for path in write(drawn, ready, to, calibration, made, out, dicom, identity):
+            sign(path, run.verb, made, repr(plan), passport)
         return run.write(
             report, to=to, sources=[{"contrast": s.contrast, "sha256": s.source.sha256} for s in read], plan=repr(plan),
             gate=word, notice=NOTICE, notes=[n for s in read for n in s.source.notes], **told,
@@ -153,8 +158,8 @@ def figures(drawn: list[np.ndarray], ready, to: str, calibration) -> dict:
     }
 
 
-def write(drawn, ready, to: str, calibration, made: Made, out, dicom, identity: bool) -> None:
-    """The mean of the samples on the first scan's grid, and the half-width of its interval."""
+def write(drawn, ready, to: str, calibration, made: Made, out, dicom, identity: bool) -> list[Path]:
+    """The mean of the samples on the first scan's grid, and the half-width of its interval; the files and folder of them."""
     from difusa.domains.medical import codec, intervals
     from difusa.domains.medical.dicom_export import save_dicom
     from difusa.domains.medical.export import save_nifti
@@ -173,14 +178,16 @@ def write(drawn, ready, to: str, calibration, made: Made, out, dicom, identity: 
 
     encoded = np.mean(drawn, axis=0)
     result = scan(codec.decode(encoded, to) * scale, float(codec.decode(np.array(blank), to)) * scale)
+    files = []
     if out is not None:
-        save_nifti(result, Path(out), made)
+        files.append(save_nifti(result, Path(out), made))
     if dicom is not None:
-        save_dicom(result, Path(dicom), made, identity)
+        files.append(save_dicom(result, Path(dicom), made, identity))
     if out is not None and len(drawn) > 1:
         factor, sure = calibration.factor("voxels", to, len(drawn))
         half = factor * (spread_of(drawn) + intervals.FLOOR)
         wide = (codec.decode(encoded + half, to) - codec.decode(encoded - half, to)) * scale / 2
         beside = Path(out).with_name(f"{stem(Path(out))}_halfwidth.nii.gz")
         note = replace(made, settings={"IntervalLevel": intervals.LEVEL, "Calibrated": sure})
-        save_nifti(scan(wide, 0.0), beside, note)
+        files.append(save_nifti(scan(wide, 0.0), beside, note))
+    return files
