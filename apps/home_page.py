@@ -43,10 +43,18 @@ def draw() -> None:
             st.switch_page("heritage_page.py")
         if st.button(_("Draw molecules"), icon=":material/science:", key="molecules"):
             st.switch_page("molecules_page.py")
+        if st.button(_("Draw crystals"), icon=":material/deployed_code:", key="materials"):
+            st.switch_page("materials_page.py")
     st.markdown(
         _(
             "Draw new molecules in three dimensions under a formula, elements or a scaffold that every one obeys, and "
             "see which are broken and why."
+        )
+    )
+    st.markdown(
+        _(
+            "Draw new crystals of elements and symmetries of your choice, or the structures that a composition may take, and "
+            "see how stable each may be and what powder pattern it would give."
         )
     )
     st.caption(

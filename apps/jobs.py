@@ -151,6 +151,8 @@ VERBS = {  # verb -> module:function, called with progress(done, total) and the 
     "heritage find": "difusa.apps.heritage_job:find",
     "molecules generate": "difusa.apps.molecules_job:generate",
     "molecules conformers": "difusa.apps.molecules_job:conformers",
+    "materials generate": "difusa.apps.materials_job:generate",
+    "materials predict": "difusa.apps.materials_job:predict",
 }
 
 

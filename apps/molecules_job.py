@@ -3,16 +3,17 @@
 It leaves in its folder molecules.sdf (the verb's), .extxyz and .parquet, rows.json for the page, and frames.json.
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from difusa.apps import film
+from difusa.apps.film import FRAMES
 from difusa.apps.jobs import write_whole
+from difusa.apps.rows import ROWS
 
-SDF, FRAMES, ROWS = "molecules.sdf", "frames.json", "rows.json"
-OFTEN = 0.3  # seconds between two writings of the frames
+SDF = "molecules.sdf"
 SAME = 0.05  # angstrom: the last frame is a molecule whose heavy atoms all lie that near
 
 
@@ -20,9 +21,9 @@ def generate(progress: Callable[[int, int], None], **arguments) -> None:
     """Draws new molecules; the frames tell how the first one forms."""
     from difusa.domains.molecules.task import generate
 
-    film = Film()
-    generate(progress=progress, look=film.look, out=Path(SDF), **arguments)
-    film.end(gather(Path(SDF)))
+    shown = Film()
+    generate(progress=progress, look=shown.look, out=Path(SDF), **arguments)
+    shown.end(gather(Path(SDF)))
 
 
 def conformers(progress: Callable[[int, int], None], **arguments) -> None:
@@ -34,36 +35,28 @@ def conformers(progress: Callable[[int, int], None], **arguments) -> None:
 
 
 class Film:
-    """The estimates of the first molecule, written now and then: {"frames": [mol block, ...], "row": its row or null}."""
+    """The estimates of the first molecule's skeleton, as mol blocks."""
 
     def __init__(self, path: Path = Path(FRAMES)):
-        self.path, self.skeletons, self.blocks, self.written = path, [], [], 0.0
+        self.film, self.last = film.Film(path), None
 
     def look(self, skeleton) -> None:
         """One more frame."""
-        self.skeletons.append(skeleton)
-        self.blocks.append(mol_block(skeleton.numbers, skeleton.positions, skeleton.charges, skeleton.bonds))
-        if time.monotonic() - self.written >= OFTEN:
-            self.write(None)
+        self.last = skeleton.positions
+        self.film.add(mol_block(skeleton.numbers, skeleton.positions, skeleton.charges, skeleton.bonds))
 
     def end(self, molecules: list) -> None:
         """The molecule that came of it, found by its places, is the last frame; `molecules` are those of the file."""
         row = next((k for k, m in enumerate(molecules) if m is not None and self._became(m)), None)
         if row is not None:
             m = molecules[row]
-            self.blocks.append(mol_block(m.numbers, m.positions, m.charges, m.bonds))
-        if self.blocks:
-            self.write(row)
+            self.film.frames.append(mol_block(m.numbers, m.positions, m.charges, m.bonds))
+        self.film.write(row)
 
     def _became(self, molecule) -> bool:
         heavy = molecule.positions[molecule.numbers != 1]
-        last = self.skeletons[-1].positions if self.skeletons else np.zeros((0, 3))
+        last = np.zeros((0, 3)) if self.last is None else self.last
         return heavy.shape == last.shape and bool((np.abs(heavy - last) < SAME).all())
-
-    def write(self, row: int | None) -> None:
-        """Replaces the file."""
-        write_whole(self.path, {"frames": self.blocks, "row": row})
-        self.written = time.monotonic()
 
 
 def mol_block(numbers: np.ndarray, positions: np.ndarray, charges: np.ndarray, bonds: np.ndarray) -> str:

@@ -1,42 +1,26 @@
 """The molecule models that the page can offer, and what each of them can be asked for."""
 
 import os
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from difusa.apps.choices import Choice
+from difusa.apps.choices import choices as choices_of
+from difusa.apps.choices import own as named_by
+from difusa.apps.form import plain
 
-@dataclass(frozen=True)
-class Choice:
-    """A model that draws skeletons. name: a shipped one or a folder; title: as the visitor reads it; meta: model.json."""
-
-    name: str
-    title: str
-    meta: dict
-    folder: object
+VARIABLE = "DIFUSA_MOLECULES"
 
 
 def choices() -> list[Choice]:
     """The one that `difusa app --molecules` named, then the shipped ones; those that only hear properties are left out."""
-    from difusa.domains import models
     from difusa.domains.molecules.aims import SISTER
 
-    named = own()
-    found = [models.find(named, domain="molecules")] if named else []
-    names = [named] * len(found)
-    for model in models.shipped():
-        if model.meta["domain"] == "molecules" and model.meta["trains"] == "skeleton" and SISTER not in model.name:
-            found.append(model)
-            names.append(model.folder.name)
-    titles = [
-        m.name if name != named else f"{m.name} ({Path(named).name})" for name, m in zip(names, found, strict=True)
-    ]
-    return [Choice(*told, m.meta, m.folder) for *told, m in zip(names, titles, found, strict=True)]
+    return choices_of("molecules", "skeleton", VARIABLE, SISTER)
 
 
 def own() -> str | None:
     """The model that `difusa app --molecules` named."""
-    return os.environ.get("DIFUSA_MOLECULES") or None
+    return named_by(VARIABLE)
 
 
 def hydrogens(choice: Choice) -> str | None:
@@ -118,8 +102,3 @@ def readable(choice: Choice, lines: list[str]) -> tuple[list[str], list[tuple[in
         except ValueError as why:
             refused.append((number, " ".join(plain(why).split())))
     return good, refused
-
-
-def plain(error: Exception) -> str:
-    """A verb's message without the dashes of the command line."""
-    return re.sub(r"--(?=[a-z])", "", str(error))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from difusa.apps import jobs, molecules_form, molecules_models, molecules_result
+from difusa.apps import form, jobs, molecules_form, molecules_models, molecules_result
 from difusa.apps.i18n import session_language, translator
 
 
@@ -33,18 +33,18 @@ def ask(_) -> None:
         return
     ways = {"new": _("New molecules"), "conformers": _("Conformers of a molecule")}
     way = st.segmented_control(
-        _("What to draw"), list(ways), format_func=ways.get, key=molecules_form.kept("way", "new"),
+        _("What to draw"), list(ways), format_func=ways.get, key=form.kept(molecules_form.FORM, "way", "new"),
         label_visibility="collapsed",
     )  # fmt: skip
     left, right = st.columns(2, gap="large")
     verb = "molecules conformers" if way == "conformers" else "molecules generate"
-    form = molecules_form.conformers if way == "conformers" else molecules_form.new
-    request, files, wrong = form(choices, left, right, _)
+    asked = molecules_form.conformers if way == "conformers" else molecules_form.new
+    request, files, wrong = asked(choices, left, right, _)
     with right:
         if wrong:
             st.warning(wrong)
         if st.button(_("Generate"), type="primary", width="stretch", disabled=bool(wrong), icon=":material/science:"):
-            about = {"form": molecules_form.values()}
+            about = {"form": form.values(molecules_form.FORM)}
             st.query_params["job"] = jobs.start(verb, request | {"report": "report.json"}, files, about)
             st.rerun()
 

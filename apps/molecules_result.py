@@ -4,9 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from difusa.apps import job_page, jobs, molecules_draw, molecules_form, molecules_list, molecules_rows, viewer3d
+from difusa.apps import form, job_page, jobs, listing, molecules_draw, molecules_list, molecules_rows, viewer3d
 from difusa.apps import molecules_words as words
-from difusa.apps.i18n import number, session_language
+from difusa.apps.rows import read
 
 VERBS = ("molecules generate", "molecules conformers")
 
@@ -59,12 +59,12 @@ def outcome(job: jobs.Job, _) -> None:
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _rows(folder: str) -> list[dict]:
-    return molecules_rows.read(Path(folder))
+    return read(Path(folder))
 
 
 def summary(job: jobs.Job, rows: list[dict], _) -> None:
     """What was asked, and how much of it is sound."""
-    asked, language = job.request["arguments"], session_language()
+    asked = job.request["arguments"]
     report = jobs.read_json(job.folder / "report.json")
     parts = [", ".join(asked.get("smiles", [])), asked.get("formula"), *(asked.get("property") or [])]
     parts += [_("{n} atoms").format(n=asked["atoms"])] if asked.get("atoms") else []
@@ -81,16 +81,16 @@ def summary(job: jobs.Job, rows: list[dict], _) -> None:
     whole = sum(r["status"] == "valid" for r in rows)
     unlike = len({r["tags"].get("SMILES") for r in sound})
 
-    def share(n: int, of: int) -> str:
-        return f"{number(100 * n / of, 0, language)}\N{NO-BREAK SPACE}%" if of else "-"
-
     figures = [(_("Molecules drawn"), str(len(rows)))]
     if job.request["verb"] == VERBS[0]:
-        figures += [(_("Valid"), share(len(sound), len(rows))), (_("Valid and in one piece"), share(whole, len(rows)))]
-        figures += [(_("Different among the valid"), share(unlike, len(sound)))]
+        figures += [
+            (_("Valid"), listing.share(len(sound), len(rows))),
+            (_("Valid and in one piece"), listing.share(whole, len(rows))),
+        ]
+        figures += [(_("Different among the valid"), listing.share(unlike, len(sound)))]
     else:
         stereo = sum(r["tags"].get("STEREO") == "wrong" for r in rows)
-        figures += [(_("Valid"), share(whole, len(rows)))]
+        figures += [(_("Valid"), listing.share(whole, len(rows)))]
         figures += [(_("Different molecules"), str(unlike)), (_("Wrong stereo"), str(stereo))]
     for column, (label, value) in zip(st.columns(4), figures):
         column.metric(label, value, border=True)
@@ -105,7 +105,7 @@ def view(job: jobs.Job, row: dict | None, _) -> None:
     if job.request["verb"] == VERBS[1]:
         sights["all"] = _("All its conformers")
     sight = st.segmented_control(
-        _("View"), list(sights), format_func=sights.get, key=molecules_form.kept("sight", "one", molecules_form.LOOK),
+        _("View"), list(sights), format_func=sights.get, key=form.kept(form.LOOK, "sight", "one"),
         label_visibility="collapsed",
     )  # fmt: skip
     if sight == "film" and film:
@@ -131,30 +131,19 @@ def view(job: jobs.Job, row: dict | None, _) -> None:
 
 def details(row: dict, _) -> None:
     """What is known of one molecule."""
-    language = session_language()
     st.markdown(f"**{row['row']} · {row.get('formula', '')}** · {words.statuses(_)[row['status']]}")
     if why := words.reason(row, _):
         st.caption(why)
     if smiles := row["tags"].get("ISOMERIC_SMILES") or row["tags"].get("SMILES"):
         st.code(smiles, language=None, wrap_lines=True)
-    lines = []
-    for name in molecules_rows.figures([row]):
-        value = molecules_rows.value(row, name)
-        ends = [molecules_rows.value(row, name + end) for end in ("_LOW", "_HIGH")]
-        digits = 0 if float(value).is_integer() else 2
-        interval = "" if None in ends else " ({} – {})".format(*(number(e, 2, language) for e in ends))
-        lines.append(f"{words.named(name, _)}: **{number(value, digits, language)}**{interval}")
-    st.markdown(" · ".join(lines))
+    st.markdown(listing.figures(row, molecules_rows.figures([row]), molecules_list.told(_), ("_LOW", "_HIGH")))
     if any(k.endswith("_LOW") for k in row["tags"]):
         st.caption(_("In brackets: the interval that should hold the true value 9 times of 10."))
 
 
 def downloads(job: jobs.Job, rows: list[dict], _) -> None:
     """What the filters leave, in the three formats."""
-    st.caption(_("Files hold the {n} molecules that the filters leave, in this order.").format(n=len(rows)))
-    names = {".sdf": "SDF", ".extxyz": "extxyz", ".parquet": _("Table (Parquet)")}
-    for column, (suffix, kind) in zip(st.columns(3), molecules_rows.FORMATS.items()):
-        column.download_button(
-            names[suffix], lambda s=suffix: molecules_rows.part(job.folder, rows, s), f"difusa-molecules{suffix}", kind,
-            width="stretch", icon=":material/download:", on_click="ignore", disabled=not rows,
-        )  # fmt: skip
+    labels = {".sdf": "SDF", ".extxyz": "extxyz", ".parquet": _("Table (Parquet)")}
+    files = {suffix: (labels[suffix], kind) for suffix, kind in molecules_rows.FORMATS.items()}
+    said = _("Files hold the {n} molecules that the filters leave, in this order.").format(n=len(rows))
+    listing.downloads(rows, said, files, lambda s: molecules_rows.part(job.folder, rows, s), "difusa-molecules")

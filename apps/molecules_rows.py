@@ -1,8 +1,8 @@
-"""The molecules of a finished job as rows: which of them to show, in what order, and their part of each file."""
+"""The molecules of a finished job as rows: their figures, and their part of each file."""
 
-import json
-import math
 from pathlib import Path
+
+from difusa.apps.rows import read, value
 
 FORMATS = {".sdf": "chemical/x-mdl-sdfile", ".extxyz": "chemical/x-xyz", ".parquet": "application/vnd.apache.parquet"}
 OWN = (
@@ -17,22 +17,11 @@ OWN = (
 SILENT = ("SEED", "INDEX", "ROW", "FRAGMENTS", "FRAGMENT", "UNSPECIFIED")  # numbers that say nothing of a molecule
 
 
-def read(folder: Path) -> list[dict]:
-    """The rows of a job: row (number from 1), status, reason, tags, and its figures."""
-    return json.loads((folder / "rows.json").read_text())
-
-
 def records(folder: Path) -> list[str]:
     """The SDF record of each row."""
     from difusa.domains.molecules.readers import cut_sdf
 
     return list(cut_sdf((folder / "molecules.sdf").read_text()))
-
-
-def value(row: dict, name: str) -> float | None:
-    """A figure or a numeric tag of a row; None where it has none."""
-    found = row.get(name, row["tags"].get(name))
-    return found if isinstance(found, int | float) and math.isfinite(found) else None
 
 
 def figures(rows: list[dict]) -> list[str]:
@@ -45,24 +34,9 @@ def figures(rows: list[dict]) -> list[str]:
     return [n for n in [*OWN, *told] if any(value(row, n) is not None for row in rows)]
 
 
-def shown(
-    rows: list[dict], status: str, ranges: dict[str, tuple[float, float]], once: bool, order: str, falling: bool
-) -> list[dict]:
-    """The rows of a status ("all", valid, pieces or broken) inside the ranges, sorted by a figure ("row": as drawn).
-
-    once: of rows with the same SMILES only the first. Rows that lack a figure fail its range and stand last.
-    """
-    found, seen = [], set()
-    for row in rows:
-        told = [(value(row, name), low, high) for name, (low, high) in ranges.items()]
-        smiles = row["tags"].get("SMILES")
-        if status not in ("all", row["status"]) or (once and smiles and smiles in seen):
-            continue
-        if all(v is not None and low <= v <= high for v, low, high in told):
-            found.append(row)
-            seen.add(smiles)
-    have = sorted((r for r in found if value(r, order) is not None), key=lambda r: value(r, order), reverse=falling)
-    return have + [r for r in found if value(r, order) is None]
+def smiles(row: dict) -> str | None:
+    """What two rows of one molecule share."""
+    return row["tags"].get("SMILES")
 
 
 def part(folder: Path, rows: list[dict], suffix: str) -> bytes:

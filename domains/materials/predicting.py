@@ -3,11 +3,12 @@
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from difusa.domains.materials.crystal import Crystal
 from difusa.domains.materials.elements import NUMBERS, SYMBOLS
 from difusa.domains.materials.sampling import Order, draw
 from difusa.domains.materials.symmetry import free_template
@@ -41,6 +42,7 @@ def predict(
     threads: int | None = None,
     batch: int = 200,
     progress: Progress | None = None,
+    look: Callable[[Crystal], None] | None = None,
 ) -> dict:
     """Predict structures of a composition: COUNT proposals, the likeliest first.
 
@@ -64,6 +66,7 @@ def predict(
     threads: number of CPU threads; bytes depend on it.
     batch: crystals in flight at once; bytes do not depend on it.
     progress: called with (done, total) crystals.
+    look: called with the first proposal's estimate after each network evaluation, to show how it forms.
 
     Returns the run's figures. Raises ValueError or OSError with the way out.
     """
@@ -86,9 +89,11 @@ def predict(
             for first in range(0, len(orders), batch):
                 part = orders[first : first + batch]
                 indices = list(range(first, first + len(part)))
-                for i, (order, name), one in zip(
-                    indices, part, draw(network, [o for o, _ in part], use.plan, indices, watch=run.counted)
-                ):
+                made = draw(
+                    network, [o for o, _ in part], use.plan, indices, watch=run.counted, look=None if first else look,
+                    tell=None if groups else lambda n, first=first: run.progress(first + n, count),
+                )  # fmt: skip
+                for i, (order, name), one in zip(indices, part, made):
                     tags = use.tags(i) | {"lent": order.template.spacegroup, "prototype": name}
                     crystal = described(one.crystal, tags)
                     kept += (fits := not groups or crystal.tags["spacegroup"] in groups)

@@ -99,7 +99,10 @@ def generate(
         again = 0
         try:
             for first in range(0, count, batch):
-                made, redrawn = drawn(network, asked, use, range(first, min(first + batch, count)), run, look)
+                part = range(first, min(first + batch, count))
+                made, redrawn = drawn(
+                    network, asked, use, part, run, look, lambda n, first=first: run.progress(first + n, count)
+                )
                 crystals, again = crystals + made, again + redrawn
                 run.progress(len(crystals), count)
         except BaseException:
@@ -121,8 +124,9 @@ def generate(
         return run.write(report, **told)
 
 
-def drawn(network, asked, use, indices: range, run: Run, look=None) -> tuple[list, int]:
-    """The crystals of these samples, told; and how many draws did not obey the symmetry asked for and were made again.
+def drawn(network, asked, use, indices: range, run: Run, look=None, tell=None) -> tuple[list, int]:
+    """The crystals of these samples, told; and how many draws did not obey the symmetry asked for and were made again. tell(n):
+    called when n of them are drawn, where none can disobey.
 
     Raises ValueError where ATTEMPTS draws of one sample do not.
     """
@@ -136,7 +140,10 @@ def drawn(network, asked, use, indices: range, run: Run, look=None) -> tuple[lis
         def watch(denoise):
             return run.counted(denoise)
 
-        made = draw(network, orders, use.plan, left, attempt=attempt, watch=watch, look=look if not attempt else None)
+        made = draw(
+            network, orders, use.plan, left, attempt=attempt, watch=watch, look=look if not attempt else None,
+            tell=None if asked.groups else tell,
+        )  # fmt: skip
         for i, order, one in zip(left, orders, made):
             crystal = described(one.crystal, use.tags(i) | {"lent": order.template.spacegroup})
             if asked.obeyed(crystal.tags["spacegroup"]):

@@ -14,13 +14,17 @@ from difusa.shared.seeds import stream
 pytest.importorskip("streamlit", reason="the pages need the [apps] extra")
 
 
-# The small random molecule models, made where the tests of molecules are.
-_beside = importlib.util.spec_from_file_location(
-    "of_molecules", Path(__file__).parents[1] / "molecules" / "conftest.py"
-)
-_of_molecules = importlib.util.module_from_spec(_beside)
-_beside.loader.exec_module(_of_molecules)
-small_models, molecules = _of_molecules.small_models, _of_molecules.molecules
+def fixtures_of(domain: str):
+    """The conftest of a domain's tests, where its small random models are made."""
+    beside = importlib.util.spec_from_file_location(f"of_{domain}", Path(__file__).parents[1] / domain / "conftest.py")
+    found = importlib.util.module_from_spec(beside)
+    beside.loader.exec_module(found)
+    return found
+
+
+_molecules, _materials = fixtures_of("molecules"), fixtures_of("materials")
+small_models, molecules = _molecules.small_models, _molecules.molecules
+small_crystals, small_crystal_models = _materials.small_crystals, _materials.small_crystal_models
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from difusa.apps import molecules_draw, molecules_job, molecules_rows, molecules_words, viewer3d
+from difusa.apps.rows import read, shown
 
 pytest.importorskip("rdkit")
 
@@ -32,7 +33,7 @@ def folder(tmp_path, molecules):
 
 
 def test_rows_tell_status_figures_and_reason(folder):
-    rows = molecules_rows.read(folder)
+    rows = read(folder)
     assert [r["status"] for r in rows] == ["valid", "valid", "valid", "broken"]
     assert rows[3]["reason"] == "too many bonds" and not rows[0]["reason"]
     assert rows[0]["formula"] == "C4H5N" and 0 < rows[0]["qed"] < 1 and "qed" not in rows[3]
@@ -41,10 +42,12 @@ def test_rows_tell_status_figures_and_reason(folder):
 
 
 def test_order_ranges_and_repeats(folder):
-    rows = molecules_rows.read(folder)
+    rows = read(folder)
 
     def numbers(status="all", ranges=None, once=False, order="row", falling=False):
-        return [r["row"] for r in molecules_rows.shown(rows, status, ranges or {}, once, order, falling)]
+        return [
+            r["row"] for r in shown(rows, status, ranges or {}, molecules_rows.smiles if once else None, order, falling)
+        ]
 
     assert numbers() == [1, 2, 3, 4]
     assert numbers("broken") == [4]
@@ -60,7 +63,7 @@ def test_files_hold_the_rows_that_are_left_in_their_order(folder, tmp_path):
 
     from difusa.domains.molecules.readers import load
 
-    rows = molecules_rows.shown(molecules_rows.read(folder), "all", {}, False, "GAP_EV", True)[:3:2]  # rows 3 and 1
+    rows = shown(read(folder), "all", {}, None, "GAP_EV", True)[:3:2]  # rows 3 and 1
     for suffix in (".sdf", ".extxyz"):
         path = tmp_path / f"part{suffix}"
         path.write_bytes(molecules_rows.part(folder, rows, suffix))
