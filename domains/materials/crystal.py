@@ -27,6 +27,14 @@ class Crystal:
         return float(abs(np.linalg.det(self.cell)))
 
 
+class Broken(ValueError):
+    """Why a crystal is none, where only its geometry is at fault; numbers [n]: its atoms."""
+
+    def __init__(self, why: str, numbers: np.ndarray):
+        super().__init__(why)
+        self.numbers = numbers
+
+
 def to_pymatgen(crystal: Crystal):
     """The crystal as a pymatgen Structure."""
     from pymatgen.core import Lattice, Structure

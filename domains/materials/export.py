@@ -165,6 +165,19 @@ def _text(value) -> str:
     return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
 
 
+def value_of(text: str):
+    """What `_text` or `_quoted` wrote: a number, a truth value or text; None for CIF's `?`."""
+    text = text.strip()
+    if text in ("?", "T", "F"):
+        return {"?": None, "T": True, "F": False}[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip("'\"")
+
+
 def _quoted(value) -> str:
     """A value of a CIF item: `?` where unknown."""
     text = "" if value is None else _text(value)

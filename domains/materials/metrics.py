@@ -69,7 +69,7 @@ def load_rows(path: Path | str) -> list[Row]:
     Raises ValueError where there is none, FileNotFoundError."""
     from difusa.domains.materials.readers import load
 
-    rows = [Row(r.crystal, r.reason, r.name) for r in load(path)]
+    rows = [Row(r.crystal, r.reason, r.name, r.numbers) for r in load(path)]
     if not rows:
         raise ValueError(f"{path} holds no crystal")
     return rows
@@ -86,18 +86,19 @@ def ran(folder: Path) -> dict:
 
 def matches(rows: Sequence[Row], packed: Packed) -> list[tuple[float | None, float | None]]:
     """Of each held-out crystal whose composition is among the rows: the distance of its first, and the best of its first 20
-    predictions, in the order of the rows; a prediction that cannot be read matches nothing."""
+    predictions, in the order of the rows; a prediction whose atoms overlap matches nothing and keeps its place."""
     from difusa.domains.materials.matching import best
 
     by = defaultdict(list)
     for row in rows:
-        if row.crystal is not None:
-            by[composition(row.crystal.numbers)].append(row.crystal)
+        if row.composition is not None:
+            by[composition(row.composition)].append(row.crystal)
     found = []
     for i in packed.rows("test"):
         truth = packed.crystal(int(i))
         if guesses := by.get(composition(truth.numbers)):
-            found.append((best(truth, guesses[:1]), best(truth, guesses[:20])))
+            first, every = ([g for g in guesses[:n] if g is not None] for n in (1, 20))
+            found.append((best(truth, first), best(truth, every)))
     return found
 
 

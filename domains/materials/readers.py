@@ -1,6 +1,5 @@
 """Reading crystals, ours and strangers': CIF, POSCAR, extended XYZ. What cannot be taken keeps its place and gets a reason."""
 
-import io
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from difusa.domains.materials.crystal import Crystal, from_pymatgen
+from difusa.domains.materials.cifs import cif_parts
+from difusa.domains.materials.crystal import Broken, Crystal, from_pymatgen
 from difusa.domains.materials.elements import NUMBERS
-from difusa.domains.materials.export import FRAMES, frames
+from difusa.domains.materials.export import FRAMES, frames, value_of
 
 LARGEST = 1000  # atoms in a cell
 BYTES = 2_000_000  # of a file: a CIF of a thousand atoms has a tenth of that
@@ -22,11 +22,13 @@ NAMES = (".cif", ".extxyz", ".xyz", ".vasp", ".poscar")
 
 @dataclass(frozen=True)
 class Record:
-    """One crystal of a file, or None and why it is refused; name: its file, and the frame where there are several."""
+    """One crystal of a file, or None and why it is refused; name: its file, and the frame where there are several. numbers: the
+    atoms of one that is refused for its geometry alone."""
 
     name: str
     crystal: Crystal | None
     reason: str = ""
+    numbers: np.ndarray | None = None
 
 
 def load(path: Path | str) -> list[Record]:
@@ -74,7 +76,8 @@ def _records(name: str, text: str, read) -> Iterator[Record]:
                 warnings.simplefilter("ignore")
                 yield Record(label, checked(part()))
         except Exception as why:  # whatever a parser raises at a stranger's text is that part's reason
-            yield Record(label, None, " ".join(str(why).split()) or type(why).__name__)
+            numbers = why.numbers if isinstance(why, Broken) else None
+            yield Record(label, None, " ".join(str(why).split()) or type(why).__name__, numbers)
 
 
 def _raising(why: Exception) -> Callable[[], Crystal]:
@@ -85,69 +88,23 @@ def _raising(why: Exception) -> Callable[[], Crystal]:
 
 
 def checked(crystal: Crystal) -> Crystal:
-    """The crystal, if it is one. Raises ValueError: too large, no numbers, a flat cell, two atoms in one place."""
+    """The crystal, if it is one. Raises ValueError: too large; Broken: no numbers, a flat cell, two atoms in one place."""
     if not 0 < len(crystal) <= LARGEST:
         raise ValueError(f"{len(crystal)} atoms: between 1 and {LARGEST} are taken")
     if not (np.isfinite(crystal.cell).all() and np.isfinite(crystal.frac).all()):
-        raise ValueError("a number of the cell or of the coordinates is not finite")
+        raise Broken("a number of the cell or of the coordinates is not finite", crystal.numbers)
     lengths = np.linalg.norm(crystal.cell, axis=1)
     if lengths.min() < CLOSE or lengths.max() > LONGEST or crystal.volume < CLOSE**3:
-        raise ValueError(
-            f"the cell of {np.round(lengths, 3).tolist()} angstrom and {crystal.volume:.3g} angstrom^3 is no cell"
+        raise Broken(
+            f"the cell of {np.round(lengths, 3).tolist()} angstrom and {crystal.volume:.3g} angstrom^3 is no cell",
+            crystal.numbers,
         )
     apart = crystal.frac[:, None] - crystal.frac
     apart = np.linalg.norm((apart - np.rint(apart)) @ crystal.cell, axis=-1) + np.diag(np.full(len(crystal), np.inf))
     if len(crystal) > 1 and apart.min() < CLOSE:
         i, j = np.unravel_index(apart.argmin(), apart.shape)
-        raise ValueError(f"atoms {i + 1} and {j + 1} overlap: {apart.min():.3g} angstrom apart")
+        raise Broken(f"atoms {i + 1} and {j + 1} overlap: {apart.min():.3g} angstrom apart", crystal.numbers)
     return crystal
-
-
-def cif_parts(text: str) -> Iterator[Callable[[], Crystal]]:
-    """One crystal for each data block with atoms. ValueError: text that is no data, symmetry that is no operation."""
-    safe_cif(text)
-    blocks = re.split(r"(?mi)^(?=data_)", text)
-    found = [b for b in blocks if b.lower().startswith("data_") and "_atom_site_fract_x" in b.lower()]
-    if not found:
-        raise ValueError("no data block with the fractional coordinates of atoms")
-    for block in found:
-        yield lambda block=block: read_cif(block)
-
-
-def safe_cif(text: str) -> None:
-    """Raises ValueError for a CIF that holds more than data: a symmetry operation that is none, magnetic transforms (which old
-    parsers evaluated), text that calls something, or far more atoms than are taken."""
-    if re.search(r"(?i)_magn\b|_magn\.|transform_BNS|transform_OG", text):
-        raise ValueError("magnetic space groups are not read: their transforms have been used to run code")
-    if found := re.search(r"(?i)__\w+__|\b(?:import|exec|eval|system|popen|subprocess|lambda)\b\s*[(.\w]", text):
-        raise ValueError(f"{found[0]!r} in the file is code, not a crystal")
-    for line in text.splitlines():
-        if len(line) > 2048 * 4:
-            raise ValueError(f"a line of {len(line)} letters: a CIF has at most 2048")
-    for quoted in re.findall(r"(?m)^\s*(?:\d+\s+)?['\"]([^'\"]*,[^'\"]*,[^'\"]*)['\"]\s*$", text):
-        if not re.fullmatch(r"[xyzXYZabcABC0-9+\-*/., ]+", quoted):
-            raise ValueError(f"{quoted[:60]!r} is no symmetry operation")
-
-
-def read_cif(block: str) -> Crystal:
-    """One data block. ValueError: unknown elements, partial occupancies (with the site), no atom."""
-    from pymatgen.io.cif import CifParser
-
-    for symbol in re.findall(r"(?m)^\s*([A-Za-z]{1,3})\d*[+-]?\s+([A-Za-z]{1,3})\d*[+-]?\s+[-0-9.]+", block):
-        if not any(part.capitalize() in NUMBERS for part in symbol):
-            raise ValueError(f"{symbol[1]!r} is no element")
-    try:
-        found = CifParser(io.StringIO(block), occupancy_tolerance=1.0).parse_structures(
-            primitive=False, on_error="raise"
-        )
-    except ValueError as why:
-        raise ValueError(f"the CIF cannot be read: {why}") from why
-    return from_pymatgen(found[0], difusa_tags(block))
-
-
-def difusa_tags(block: str) -> dict:
-    """What our own writer put into `_difusa_` items, the passport's stamp left out; numbers as numbers."""
-    return {k: _value(v) for k, v in re.findall(r"(?m)^_difusa_(\w+)\s+(.+?)\s*$", block) if k != "passport"}
 
 
 def poscar_parts(text: str) -> Iterator[Callable[[], Crystal]]:
@@ -187,22 +144,12 @@ def read_frame(lines: list[str]) -> Crystal:
     rows = [line.split() for line in lines[2:]]
     if wrong := [r[0] for r in rows if r[0] not in NUMBERS]:
         raise ValueError(f"{wrong[0]!r} is no element")
-    places = np.array([[float(v) for v in r[1:4]] for r in rows])
+    places, numbers = (
+        np.array([[float(v) for v in r[1:4]] for r in rows]),
+        np.array([NUMBERS[r[0]] for r in rows], np.uint8),
+    )
     if abs(np.linalg.det(cell)) < CLOSE**3:
-        raise ValueError(f"the cell {cell.tolist()} is flat")
+        raise Broken(f"the cell {cell.tolist()} is flat", numbers)
     frac = places @ np.linalg.inv(cell) % 1.0
-    tags = {k: _value(v) for k, v in found.items() if k not in ("Properties", "pbc", "difusa_passport")}
-    return Crystal(cell, np.array([NUMBERS[r[0]] for r in rows], np.uint8), np.where(frac == 1.0, 0.0, frac), tags)
-
-
-def _value(text: str):
-    """The number, truth value or text that `text` is; None for CIF's `?`."""
-    text = text.strip()
-    if text in ("?", "T", "F"):
-        return {"?": None, "T": True, "F": False}[text]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text.strip("'\"")
+    tags = {k: value_of(v) for k, v in found.items() if k not in ("Properties", "pbc", "difusa_passport")}
+    return Crystal(cell, numbers, np.where(frac == 1.0, 0.0, frac), tags)

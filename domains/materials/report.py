@@ -1,6 +1,6 @@
 """The one report on a set of crystals.
 
-Of all rows; what cannot be read is neither valid nor stable:
+Of all rows; what cannot be read is neither valid nor stable, but a composition counts though its atoms overlap:
   structural_validity         no two atoms within 0.5 angstrom, own images included, volume above 0.1 angstrom^3 (validity.py)
   compositional_validity      oxidation states balance (smact, CDVAE's protocol)
   valid                       both
@@ -55,11 +55,17 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One crystal to judge, or None and why. name: of its file."""
+    """One crystal to judge, or None and why. name: of its file; numbers: the atoms of one that is none for its geometry alone."""
 
     crystal: Crystal | None
     reason: str = ""
     name: str = ""
+    numbers: np.ndarray | None = None
+
+    @property
+    def composition(self) -> np.ndarray | None:
+        """Atomic numbers, as far as they are known."""
+        return self.numbers if self.crystal is None else self.crystal.numbers
 
 
 def measure(
@@ -82,7 +88,7 @@ def measure(
             failures.append(failure(i, "structure", why))
         elif crystal is not None:
             whole.append(i)
-    charges = [c is not None and balanced(c.numbers) for c in crystals]
+    charges = [r.composition is not None and balanced(r.composition) for r in rows]
     known = known_of(packed)
     single = [whole[k] for k in unique([crystals[i] for i in whole])]
     novel = {i for i in single if crystals[i] not in known}

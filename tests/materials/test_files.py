@@ -91,6 +91,32 @@ def test_what_is_no_crystal_is_refused_by_its_reason_and_the_rest_goes_on(reason
     assert good.crystal is not None and len(good.crystal) == 2
 
 
+WHOLE = CELL + "loop_\n _space_group_symop_operation_xyz\n 'x, y, z'\n" + SITES
+
+
+@pytest.mark.parametrize("end", ["", "Na1 Na 0 0", "Na1 Na 0 0 0 1\nCl1 Cl 0.5"])
+def test_a_file_that_is_cut_off_is_called_so(end, tmp_path):
+    (tmp_path / "a.cif").write_text("data_a\n" + WHOLE + end)
+    found = load(tmp_path / "a.cif")[0]
+    assert "cut off" in found.reason and found.numbers is None
+
+
+@pytest.mark.parametrize(
+    "cell, places, reason",
+    [
+        (4 * np.eye(3), [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]], "overlap"),
+        (4 * np.eye(3), [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.51]], "overlap"),
+        (np.diag([4, 4, 1e-6]), [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.1, 0.51]], "no crystal"),
+    ],
+)
+def test_what_was_drawn_broken_is_refused_with_its_atoms(cell, places, reason, tmp_path):
+    save([Crystal(cell, np.array([3, 8, 8], np.uint8), np.array(places, float))], tmp_path)
+    for name in ("00000.cif", "all.extxyz"):
+        found = load(tmp_path / name)[0]
+        assert found.crystal is None and found.numbers.tolist() == [3, 8, 8]
+        assert reason in found.reason or "flat" in found.reason
+
+
 def test_a_file_of_absurd_size_is_not_read(tmp_path):
     (tmp_path / "a.cif").write_text("data_a\n" + "#" * 3_000_000)
     assert "bytes" in load(tmp_path / "a.cif")[0].reason

@@ -44,6 +44,10 @@ def test_every_row_counts_and_has_its_reason(packed):
     odd = salt(5.0, 11, 11)
     rows = [Row(KNOWN[0]), Row(HELD[0]), Row(HELD[0]), Row(close), Row(None, "cut off", "x.cif"), Row(odd)]
     found = measure(rows, packed, costly=0)
+    overlapping = [Row(None, "overlap", "y.cif", np.array(pair)) for pair in ((11, 17), (56, 17))]
+    told = measure(rows + overlapping, packed, costly=0)
+    assert value(told, "compositional_validity") == pytest.approx(6 / 8), "judged though its atoms overlap"
+    assert value(told, "structural_validity") == pytest.approx(4 / 8)
     assert value(found, "structural_validity") == pytest.approx(4 / 6)
     assert value(found, "compositional_validity") == pytest.approx(5 / 6), "an element passes"
     assert value(found, "valid") == pytest.approx(4 / 6)
