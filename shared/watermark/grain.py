@@ -2,29 +2,25 @@
 
 A tile of 64 x 64 pixels, repeated over the plane, holds numbers of whole grey levels in a band of middle frequencies:
 - a few public waves, which say how the picture was turned, scaled and moved;
-- patterns that nobody can tell from noise without the key: one says that there is a mark, the others carry a payload of 48
-  bits, in words of 24 letters of Golay's code, of which three may be read wrongly.
-The secret patterns are of one of 256 salts, by the payload, so that averaging marked pictures does not lay one pattern bare.
-What aligns a picture does not look at the key, so the p-value is exact: directions that only the key knows, on the sphere.
+- secret waves, which nobody can tell from noise without the key (keyed.py).
+What aligns a picture does not look at the key, so the p-value is exact.
 Sources: spread spectrum, Cox et al. 1997 (doi:10.1109/83.650120); waves to align by, Pereira and Pun 2000
-(doi:10.1109/83.846253); the code, Golay 1949.
+(doi:10.1109/83.846253).
 """
 
-import hashlib
 import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from difusa.shared.watermark.keyed import normals, secret, unit
+
 SCHEME = "grain/1"
 SIDE = 64  # pixels of a tile
 BAND = (3.5, 15.5)  # cycles a tile: what JPEG and a smaller size leave
-SALTS = 256
-BITS = 48
-CODED = 96
 WAVES = 24  # that are public
-SHARES = {"public": 0.24, "presence": 0.42, "payload": 0.34}  # of the mark's power
+PUBLIC = 0.24  # of the mark's power is in them
 STRENGTH = 3.0  # root mean square in grey levels of 8 bits: 38.6 dB
 
 
@@ -56,19 +52,12 @@ def band() -> np.ndarray:
     return np.concatenate([np.cos(phase), np.sin(phase)]) * math.sqrt(2) / SIDE
 
 
-def normals(seed: bytes, count: int) -> np.ndarray:
-    """Standard normal numbers of a seed, by Box and Muller's formula: the same on every machine."""
-    words = np.frombuffer(hashlib.shake_256(b"difusa-" + SCHEME.encode() + b"\n" + seed).digest(16 * count), "<u8")
-    a, b = ((w >> np.uint64(11)).astype(np.float64) + 0.5 for w in (words[:count], words[count:]))
-    return np.sqrt(-2 * np.log(a / 2**53)) * np.cos(2 * np.pi * b / 2**53)
-
-
 @lru_cache(1)
 def chosen() -> np.ndarray:
     """[WAVES] the public ones among the frequencies, neither the lowest nor the highest."""
     radius = np.hypot(*frequencies().T)
     middle = np.flatnonzero((radius > 5) & (radius < 14))
-    return np.sort(middle[np.argsort(normals(b"waves", len(middle)))[:WAVES]])
+    return np.sort(middle[np.argsort(normals(SCHEME, b"waves", len(middle)))[:WAVES]])
 
 
 @lru_cache(1)
@@ -76,43 +65,14 @@ def public() -> np.ndarray:
     """[D]: the public waves as a unit vector in the band, all of one size."""
     half = len(frequencies())
     own = np.isin(np.arange(half), chosen())
-    wave = normals(b"phases", 2 * half).reshape(2, half)
+    wave = normals(SCHEME, b"phases", 2 * half).reshape(2, half)
     return unit(np.where(own, wave / np.hypot(*wave), 0).ravel())
-
-
-@lru_cache(maxsize=64)
-def presences(key: bytes) -> np.ndarray:
-    """[SALTS, D]: unit vectors that say there is a mark, one for each salt. Raises ValueError for a short key."""
-    if len(key) < 16:
-        raise ValueError(f"a key of {len(key)} bytes can be guessed: use 32")
-    return np.stack([unit(normals(b"presence %d\n" % salt + key, len(band()))) for salt in range(SALTS)])
-
-
-@lru_cache(maxsize=64)
-def carriers(key: bytes, salt: int) -> np.ndarray:
-    """[CODED, D]: orthonormal vectors that carry the payload's letters, at right angles to the salt's presence."""
-    size = len(band())
-    drawn = normals(b"payload %d\n" % salt + key, CODED * size).reshape(CODED, size)
-    return np.linalg.qr(np.concatenate([presences(key)[salt][None], drawn]).T)[0].T[1:]
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x)
-
-
-def salt_of(payload: int) -> int:
-    """The salt of a payload, by which samples differ."""
-    return hashlib.sha256(b"difusa-salt\n%d" % payload).digest()[0]
 
 
 def tile(key: bytes, payload: int, strength: float = STRENGTH) -> np.ndarray:
     """[SIDE, SIDE] int: what is added to the plane, in grey levels of 8 bits. Raises ValueError for a payload that does not
     fit."""
-    if not 0 <= payload < 2**BITS:
-        raise ValueError(f"a payload is a whole number from 0 to 2^{BITS} - 1, got {payload}")
-    salt = salt_of(payload)
-    mark = math.sqrt(SHARES["public"]) * public() + math.sqrt(SHARES["presence"]) * presences(key)[salt]
-    mark = mark + math.sqrt(SHARES["payload"] / CODED) * (1 - 2 * coded(payload)) @ carriers(key, salt)
+    mark = math.sqrt(PUBLIC) * public() + math.sqrt(1 - PUBLIC) * secret(SCHEME, key, payload, len(band()))
     return np.rint(strength * SIDE * unit(mark) @ band()).reshape(SIDE, SIDE).astype(np.int32)
 
 
@@ -196,31 +156,3 @@ def spread(plane: np.ndarray, like: np.ndarray) -> np.ndarray:
 def every(found: np.ndarray) -> np.ndarray:
     """Whether it holds in all colours."""
     return found.all(-1) if found.ndim == 3 else found
-
-
-@lru_cache(1)
-def golay() -> np.ndarray:
-    """[4096, 24] uint8: the words of the extended binary Golay code, by the number that they stand for."""
-    generator = 0b101011100011
-    words = np.empty((4096, 24), np.uint8)
-    for value in range(4096):
-        rest = value << 11
-        for k in range(11, -1, -1):
-            if rest >> (k + 11) & 1:
-                rest ^= generator << k
-        word = value << 11 | rest
-        bits = [word >> k & 1 for k in range(22, -1, -1)]
-        words[value] = [*bits, sum(bits) & 1]
-    return words
-
-
-def coded(payload: int) -> np.ndarray:
-    """[CODED] 0 or 1: four words of the code, whose letters stand far apart."""
-    blocks = [payload >> 12 * k & 0xFFF for k in range(BITS // 12)]
-    return golay()[blocks].T.ravel().astype(np.int64)
-
-
-def decoded(votes: np.ndarray) -> int:
-    """The likeliest payload of votes [CODED], positive for 0."""
-    fits = (1.0 - 2 * golay()) @ votes.reshape(24, BITS // 12)
-    return sum(int(value) << 12 * k for k, value in enumerate(fits.argmax(0)))

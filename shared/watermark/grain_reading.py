@@ -6,18 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from difusa.shared.watermark.grain import (
-    SALTS,
+    SCHEME,
     SIDE,
     band,
-    carriers,
     chosen,
-    decoded,
     frequencies,
     moved,
-    presences,
     public,
-    salt_of,
 )
+from difusa.shared.watermark.keyed import heard
 
 WINDOW = 256  # pixels in the middle by which a turned or scaled picture is aligned, and read
 TURNS = np.arange(-90, 90, 0.5)  # degrees; half a turn more looks alike, and is tried after
@@ -57,9 +54,7 @@ def read(picture: np.ndarray, key: bytes, *, where: np.ndarray | None = None, se
     """What a key reads in a picture [H, W] or [H, W, 3], uint16 or in grey levels of 8 bits.
 
     where [H, W]: pixels that are looked at. search: look for a turned or scaled picture too, where the public waves are not seen
-    as it stands. Null of the p-value: the key is independent of the picture. Then its directions are uniform on the sphere,
-    whatever the picture, the square of the cosine of one with what was read has a Beta law, and the best of all salts is
-    told by Sidak's formula.
+    as it stands. The p-value's null is that of keyed.heard().
     """
     return told(aligned(picture, where=where, search=search), key)
 
@@ -67,21 +62,7 @@ def read(picture: np.ndarray, key: bytes, *, where: np.ndarray | None = None, se
 def told(seen: Aligned, key: bytes) -> Reading:
     """What a key says of an aligned picture."""
     rest = seen.waves - (public() @ seen.waves) * public()
-    size = np.linalg.norm(rest)
-    cosines = presences(key) @ rest / size if size else np.zeros(SALTS)
-    salt = int(cosines.argmax())
-    one = tail(float(cosines[salt]), len(rest))
-    p = -math.expm1(SALTS * math.log1p(-one)) if one < 1 else 1.0
-    payload = decoded(carriers(key, salt) @ rest)
-    return Reading(p, payload, salt_of(payload) == salt, seen.turn, seen.scale)
-
-
-def tail(cosine: float, dimensions: int) -> float:
-    """Chance that a direction uniform on the sphere has at least so large a cosine with a given one."""
-    from scipy.special import betainc
-
-    half = 0.5 * float(betainc((dimensions - 1) / 2, 0.5, max(0.0, 1 - cosine**2)))
-    return half if cosine >= 0 else 1 - half
+    return Reading(*heard(SCHEME, key, rest), seen.turn, seen.scale)
 
 
 def aligned(picture: np.ndarray, *, where: np.ndarray | None = None, search: bool = True) -> Aligned:
@@ -143,7 +124,7 @@ def placed(tile: np.ndarray, turn: float = 0.0, scale: float = 1.0) -> Aligned:
 
 
 def whitened(waves: np.ndarray) -> np.ndarray:
-    """Waves [D] over the root mean square of those of about their frequency, the public waves's left out of the mean."""
+    """Waves [D] over the root mean square of those of about their frequency, the public waves left out of the mean."""
     half = len(frequencies())
     ring = np.rint(np.hypot(*frequencies().T)).astype(int)
     power = (waves[:half] ** 2 + waves[half:] ** 2) / 2

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 from scipy.stats import kstest
 
-from difusa.shared.watermark import grain
+from difusa.shared.watermark import grain, keyed
 from difusa.shared.watermark.grain import embed, remove
-from difusa.shared.watermark.grain_reading import aligned, read, tail, told
+from difusa.shared.watermark.grain_reading import aligned, read, told
+from difusa.shared.watermark.keyed import tail
 
 KEY, PAYLOAD = b"a key of thirty-two bytes, 01234", 0x5EED_0123_4567
 
@@ -103,12 +104,12 @@ def test_the_mean_of_many_marked_pictures_shows_no_pattern_of_one():
 
 
 def test_golay_puts_three_wrong_letters_right():
-    words = grain.golay()
+    words = keyed.golay()
     assert words[1:].sum(1).min() == 8
-    votes = 1.0 - 2 * grain.coded(PAYLOAD)
+    votes = 1.0 - 2 * keyed.coded(PAYLOAD)
     for block in range(4):
         votes.reshape(24, 4)[[1, 9, 20], block] *= -1
-    assert grain.decoded(votes) == PAYLOAD
+    assert keyed.decoded(votes) == PAYLOAD
 
 
 def test_waves_move_as_pixels_do():
