@@ -6,67 +6,28 @@ from difusa.domains.molecules.bench_setup import HELD_OUT, OURS
 from difusa.domains.molecules.bench_speed import GROUPED, PADDED
 from difusa.domains.molecules.bench_wishes_page import alone, ranges
 from difusa.domains.molecules.bench_words import CONFORMERS, DISTANCES, FIGURES, HEAD, INTRODUCED, UNMEASURED
+from difusa.shared import bench_page
 from difusa.shared.bench import Bench, percent, shown, table
 
 
 def write(bench: Bench) -> Path:
     """The page of all rows there are, task by task, and what is missing."""
-    parts = [HEAD.format(flag=" --quick" if bench.quick else "")]
-    for task, (title, words) in INTRODUCED.items():
-        rows = [r for r in bench.rows if r["task"] == task]
-        done = [r for r in rows if "missing" not in r]
-        parts.append(f"## {title}\n\n{words}")
-        parts += [SECTIONS.get(task, _wide)(done), _told(done)] if done else []
-        parts.append("\n".join(f"- {r['method']}: missing. {r['missing']}" for r in rows if "missing" in r))
-        parts += [] if rows else ["Not measured in this run."]
-    parts += [f"## Not measured\n\n{UNMEASURED}", _machines(bench)]
-    return bench.write_page("\n\n".join(p for p in parts if p) + "\n")
-
-
-def _figure(row: dict, key: str, kind: str) -> str:
-    figure = row["metrics"].get(key)
-    return percent(figure) if kind == "%" else shown(figure, 2 if kind in ("kcal/mol", "s") else 3)
+    return bench_page.write(bench, HEAD, INTRODUCED, _section, _told, UNMEASURED)
 
 
 def _report(rows: list[dict]) -> str:
     """All figures of the report, one a line, beside those of held-out data; then the distances."""
-    rows = sorted(rows, key=lambda r: r["method"] == HELD_OUT)
-    lines = [
-        [name, *(_figure(r, key, kind) for r in rows), kind, protocol]
-        for key, name, kind, protocol in FIGURES
-        if any(key in r["metrics"] for r in rows)
-    ]
-    first = table(["figure", *(r["method"] for r in rows), "unit", "protocol"], lines)
-    lines = []
-    for key, name, unit in DISTANCES:
-        if any(f"{key}_wasserstein" in r["metrics"] for r in rows):
-            kinds = ("wasserstein", "jensen_shannon")
-            cells = [_plain(r["metrics"].get(f"{key}_{kind}"), 4) for kind in kinds for r in rows]
-            lines.append([name, *cells, unit])
-    names = [f"{k}: {r['method']}" for k in ("Wasserstein-1", "Jensen-Shannon (bits)") for r in rows]
     reference = rows[0]["settings"]["reference"]
     words = (
         f"Distances of the valid molecules from {reference} molecules of the test split (mean over the sets). In the "
         f"column of held-out data stands the floor: as many molecules of the split `calibrate` from the same reference."
     )
-    return f"{first}\n\n{words}\n\n{table(['distribution', *names, 'unit of Wasserstein-1'], lines)}"
+    return bench_page.report(sorted(rows, key=lambda r: r["method"] == HELD_OUT), FIGURES, DISTANCES, words)
 
 
-def _plain(figure: dict | None, digits: int) -> str:
-    return "-" if figure is None else f"{figure['value']:.{digits}f}"
-
-
-def _wide(rows: list[dict]) -> str:
-    """One row a set, the main figures."""
-    chosen = [f for f in FIGURES if f[0] in MAIN and any(f[0] in r["metrics"] for r in rows)]
-    head = ["set", *(f"{name} ({kind})" for _, name, kind, _ in chosen), "molecules"]
-    return table(
-        head,
-        [
-            [r["method"], *(_figure(r, key, kind) for key, _, kind, _ in chosen), r["settings"]["molecules"]]
-            for r in rows
-        ],
-    )
+def _section(task: str, rows: list[dict]) -> str:
+    """The tables of a task; by default one row a set, the main figures."""
+    return SECTIONS[task](rows) if task in SECTIONS else bench_page.wide(rows, FIGURES, MAIN, "molecules")
 
 
 MAIN = (
@@ -128,9 +89,6 @@ def _told(rows: list[dict]) -> str:
     lines = []
     for r in rows:
         m = r["metrics"]
-        seconds = ", ".join(
-            f"{k.replace('_', ' ')} {m[k]['value']:.4g}" for k in ("seconds", "judge_seconds") if k in m
-        )
         seeds, costly = ", ".join(map(str, r["seeds"])), m.get("costly_rows")
         judged = f"; {costly['value']:.0f} of each judged by GFN2-xTB and PoseBusters" if costly else ""
         failed = [f"{m[k]['value']:.1f} without answer of {n}" for k, n in FAILED.items() if m.get(k, {}).get("value")]
@@ -139,7 +97,12 @@ def _told(rows: list[dict]) -> str:
             if "molecules" in r["settings"]
             else f"n {r['n']}"
         )
-        words = [f"{size}, seeds {seeds}{judged}", *failed, f"mean {seconds}", f"peak {r['peak_memory_mib']} MiB"]
+        words = [
+            f"{size}, seeds {seeds}{judged}",
+            *failed,
+            f"mean {bench_page.spent(r)}",
+            f"peak {r['peak_memory_mib']} MiB",
+        ]
         lines.append(f"- {r['method']}: {'; '.join(words)}; commit {r['commit']}" + _weights(r))
     return "" if rows[0]["task"] == "equivariance" else "\n".join(lines)
 
@@ -153,16 +116,6 @@ def _weights(row: dict) -> str:
     placer = row["settings"].get("hydrogens")
     plan = row["settings"].get("plan")
     return f"; weights {row['model'][:12]}" + (f" and {placer[:12]}" if placer else "") + (f"; {plan}" if plan else "")
-
-
-def _machines(bench: Bench) -> str:
-    found = {}
-    for row in (r for r in bench.rows if "missing" not in r):
-        m = row["machine"]
-        line = f"{m['cpu']}, {m['cores']} cores, {m['threads']} threads, {m['platform']}, {row['date']}"
-        found.setdefault(line, []).append(row["task"])
-    lines = [f"- {line}: {', '.join(dict.fromkeys(tasks))}" for line, tasks in found.items()]
-    return "## Machines\n\n" + "\n".join(lines) if lines else ""
 
 
 SECTIONS = {

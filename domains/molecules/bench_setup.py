@@ -5,35 +5,22 @@ from pathlib import Path
 
 from difusa.domains.molecules import drugs, qm9
 from difusa.domains.molecules.packed import Packed, cached
-from difusa.shared import benchmark
-from difusa.shared.bench import Bench
-from difusa.shared.benchmark import Asked
+from difusa.shared.benchmark import Sets
 
 OURS, HELD_OUT = "Difusa", "held-out data"
 SETS = {"qm9": qm9.load, "drugs": drugs.load}
 
 
 @dataclass(frozen=True)
-class Setup:
+class Setup(Sets):
     """The options, with what the bench takes where nothing was said."""
 
-    store: Bench
-    asked: Asked
     loaded: dict[str, Packed] = field(default_factory=dict)
-
-    def usual(self, given, full, quick):
-        """What was given, else the full or the quick bench's own."""
-        return benchmark.usual(self.asked, given, full, quick)
 
     @property
     def n(self) -> int:
         """Molecules in a set of qm9."""
         return self.usual(self.asked.n, 10_000, 40)
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Of the sets."""
-        return tuple(range(self.asked.seed, self.asked.seed + self.usual(self.asked.seeds, 3, 1)))
 
     @property
     def costly(self) -> int:
@@ -48,15 +35,6 @@ class Setup:
     @property
     def steps(self) -> int:
         return self.usual(self.asked.steps, 50, 50)
-
-    @property
-    def workers(self) -> int:
-        return self.usual(self.asked.workers, 2, 1)
-
-    @property
-    def threads(self) -> int:
-        """Bytes depend on it, so it is fixed."""
-        return self.usual(self.asked.threads, 2, 2)
 
     @property
     def model(self) -> str:
@@ -83,11 +61,3 @@ class Setup:
                 )
             self.loaded[name] = SETS[name](self.asked.data)
         return self.loaded[name]
-
-    def missing(self, method: str, task: str, why: Exception | str) -> None:
-        """A row that cannot be made, with its cause in one line."""
-        benchmark.missing(self.store, method, task, why)
-
-    def tell(self, row: dict, names: tuple[str, ...]) -> None:
-        """A finished row on the terminal."""
-        benchmark.tell(row, names)

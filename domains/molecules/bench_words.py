@@ -38,7 +38,7 @@ FIGURES = (
         "posebusters_valid",
         "PoseBusters-valid",
         "%",
-        "all checks of its configuration `mol`, of the whole costly subset",
+        "all checks of its configuration `mol`, of the whole costly subset; 10 s of a processor each",
     ),
     ("network_evaluations", "network evaluations", "a molecule", "both networks, guidance counted"),
     ("seconds_per_1000", "seconds per 1000", "s", "drawing alone, on the threads below"),

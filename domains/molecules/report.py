@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 
 from difusa.domains.molecules import distributions, lookup, stability
-from difusa.domains.molecules.judges import SECONDS, bust, relax
+from difusa.domains.molecules.judges import BUST_SECONDS, SECONDS, bust, relax
 from difusa.domains.molecules.molecule import Molecule, canonical, to_rdkit
 from difusa.domains.molecules.packed import Packed
 from difusa.shared.judging import NOTHING, as_json, each, failure, proportion
@@ -69,7 +69,8 @@ def measure(
 ) -> dict:  # fmt: skip
     """The report of rows against a data set, as described above: {figure: {value, low, high, n, groups}, ...}.
 
-    costly: how many rows the costly judges see. workers: their processes. seconds: their limit a molecule.
+    costly: how many rows the costly judges see. workers: their processes. seconds: their limit a molecule, PoseBusters'
+        no more than BUST_SECONDS.
     reference: molecules of the held-out split that distributions are measured against. Beside the figures: `failures`, one
     entry for each row and judge, with the reason; `posebusters_checks`; `distributions`; `seconds_a_molecule` of the costly
     judges. A figure without a trial has n = 0 and no value.
@@ -125,7 +126,7 @@ def _judged(rows: list[Row], verdicts: list[Verdict], drawn: list[int], workers:
     for_poses = [i for i in drawn if rows[i].bonded and rows[i].molecule]
     molecules = [r.molecule for r in rows]
     relaxed, late, xtb_time = each(relax, molecules, for_xtb, workers, seconds, "GFN2-xTB")
-    poses, broken, pose_time = each(bust, molecules, for_poses, workers, seconds, "PoseBusters")
+    poses, broken, pose_time = each(bust, molecules, for_poses, workers, min(seconds, BUST_SECONDS), "PoseBusters")
     relaxed, poses = list(relaxed.values()), list(poses.values())
     lost = sum(rows[i].molecule is None for i in drawn) if for_poses else 0
     checks = {n: proportion([p.get(n, False) for p in poses]) for n in dict.fromkeys(n for p in poses for n in p)}
