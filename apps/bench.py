@@ -37,16 +37,18 @@ def bench(
     again. Options that begin with a bench's name in brackets are of that bench alone.
 
     name: heritage (the restorer against its peers, task by task), samplers (quality against network evaluations), molecules
-        (generated molecules and conformers beside held-out data, speed, symmetry) or materials (generated and predicted crystals
-        beside held-out data and substitution, speed, symmetry).
+        (generated molecules and conformers beside held-out data, speed, symmetry), materials (generated and predicted crystals
+        beside held-out data and substitution, speed, symmetry) or medical (translated scans beside baselines, intervals, the
+        gate, whole volumes, synthetic data that helps).
     data: the data folder; else the environment variable DIFUSA_DATA.
-    n: heritage 100 crops, samplers 24, molecules 10,000 in each set, materials 1,000; fewer with --quick.
+    n: heritage 100 crops, samplers 24, molecules 10,000 in each set, materials 1,000, medical 20 simulated people (200 for the
+        intervals); fewer with --quick.
     quick: a small version in under two minutes, written to NAME-quick.json.
     tasks: comma-separated; all when left out, and an unknown one names those there are.
     resume: keep rows and items that are already measured.
     out: where the results go.
     seed: of the samples, of the first set where there are several.
-    model: shipped model or a folder written by `difusa train`; restorer, qm9 or materials when left out.
+    model: shipped model or a folder written by `difusa train`; restorer, qm9, materials or anytoany when left out.
     steps: network evaluations a sample, at most; as the verb when left out.
     device: cpu or cuda.
     threads: number of CPU threads; molecules and materials 2.
@@ -55,14 +57,15 @@ def bench(
     methods: [heritage] comma-separated from ours, peers, deepinv.
     minutes: [heritage] for the restorer's rows, dealt evenly to the tasks; rows then say how far they got.
     samples: [heritage] versions a picture; 4, with --quick 2. [materials] predictions of each composition; 20.
+        [medical] samples a plane; 4, with --quick 2.
     sampler: [heritage] one of the core's samplers.
-    seeds: [molecules, materials] sets that figures are averaged over; 3.
+    seeds: [molecules, materials] sets that figures are averaged over; 3. [medical] trainings of the lesion segmenter; 3.
     costly: [molecules] molecules of each set, drawn at random, that GFN2-xTB and PoseBusters judge; 1000. [materials] crystals of
         each set that CHGNet relaxes; 100.
     workers: [molecules, materials] processes for them, one core each; 2.
     hydrogens: [molecules] the model that places the hydrogens; the one that belongs to MODEL when left out.
     checkpoints: [molecules, materials] a folder of models of one training; each gets a row, so that quality can be seen
-        against time.
+        against time. [medical] a folder of models: baselines, other seeds, folds with other patients left out.
 
     Returns the report. Raises ValueError for a bench that does not exist, an option it has no use for, or when the data that
     it cannot do without are missing.

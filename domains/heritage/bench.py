@@ -11,8 +11,9 @@ import numpy as np
 
 from difusa.domains.heritage import bench_peers, faces
 from difusa.domains.heritage.cases import PROTOCOL, Case, Crop, crops, make
-from difusa.domains.heritage.metrics import scores, token_distance, tokens
+from difusa.domains.heritage.metrics import scores
 from difusa.shared.bench import Bench
+from difusa.shared.perceptual import token_distance, tokens
 
 OURS, DEEPINV, UNTOUCHED = "Difusa", "same net, deepinv", "untouched"
 QUICK = ("losses", "denoise", "sr2")

@@ -13,7 +13,7 @@ import numpy as np
 from difusa.domains.heritage import blur_kernel
 from difusa.domains.heritage.cases import SIGMA, Case, levels
 from difusa.domains.heritage.deblur import sharpened
-from difusa.domains.heritage.metrics import weights_in
+from difusa.shared.perceptual import weights_in
 
 Method = Callable[[Case], np.ndarray]
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from difusa.domains.heritage.cases import SIDE, Case, crops, make
-from difusa.domains.heritage.metrics import scores, token_distance, tokens
+from difusa.domains.heritage.metrics import scores
 from difusa.domains.heritage.posterior import Plan
 from difusa.shared.bench import Bench, shown, table
+from difusa.shared.perceptual import token_distance, tokens
 
 # name in the table -> (sampler of the core, network evaluations at most, follows the flow from its noise)
 GRID = {

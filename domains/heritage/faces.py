@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from difusa.domains.heritage.metrics import weights_in
+from difusa.shared.perceptual import weights_in
 
 SCORE = 0.5  # below it the detector's box or the mesh's own flag is not believed
 MARGIN = 1.5  # the mesh network was trained on boxes enlarged by this factor

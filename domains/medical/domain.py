@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from difusa.shared.benchmark import Benchmark
 from difusa.shared.domain import Domain, Trainable
 
 HERE = "difusa.domains.medical"
@@ -44,7 +45,11 @@ DOMAIN = Domain(
         "translate": late("task", "translate"),
         "calibrate": late("calibrating", "calibrate"),
         "evaluate": late("metrics", "evaluate"),
+        "progress": late("progress", "progress"),
         "simulate": late("synthesizing", "simulate"),
         "synthesize": late("synthesizing", "synthesize"),
+    },
+    benches={
+        "medical": Benchmark(late("bench", "measure"), ("n", "model", "steps", "samples", "seeds", "checkpoints"))
     },
 )

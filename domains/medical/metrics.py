@@ -16,8 +16,6 @@ def scores(made: Scan, truth: Scan) -> dict[str, float]:
     MRI is compared in units of each scan's own reference signal (which no scanner fixes), range 1; CT in HU, range SPAN. SSIM:
     Wang et al. 2004, 7 voxels, its map averaged over the head. Raises ValueError for two grids or contrasts.
     """
-    from skimage.metrics import structural_similarity
-
     from difusa.domains.medical.codec import reference
     from difusa.domains.medical.volumes import inside
 
@@ -30,6 +28,13 @@ def scores(made: Scan, truth: Scan) -> dict[str, float]:
     head, span = inside(truth, b), SPAN if ct else 1.0
     if not head.any():
         raise ValueError("the truth holds no head")
+    return within(a, b, head, span)
+
+
+def within(a: np.ndarray, b: np.ndarray, head: np.ndarray, span: float) -> dict[str, float]:
+    """psnr, ssim and mae of two volumes [X, Y, Z] inside a head [X, Y, Z] bool; span: the range of the values."""
+    from skimage.metrics import structural_similarity
+
     error = (a - b)[head].astype(np.float64)
     thin = min(a.shape) < 7  # a stack of fewer planes than the window is compared plane by plane
     pairs = [(a[..., k], b[..., k]) for k in range(a.shape[2])] if thin else [(a, b)]

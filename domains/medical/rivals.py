@@ -50,7 +50,7 @@ class Rival(nn.Module):
     def drawn(self, noise: Tensor, *, given: Tensor, present: Tensor, target: Tensor) -> Tensor:
         """The generator's picture for unit noise [B, 1, ...]."""
         time = torch.zeros(len(noise), device=noise.device)
-        return 0.5 * self.generator(noise, time, given=given, present=present, target=target)
+        return 0.5 * self.generator(noise, time, given=given, present=present, target=target).float()
 
     def loss(self, *, clean: Tensor, noise: Tensor, given: Tensor, present: Tensor, target: Tensor, **_) -> Tensor:
         """Mean squared error of one picture a row [B], in units of the data's variance: for looking on, not for training."""
@@ -60,7 +60,7 @@ class Rival(nn.Module):
     def judged(self, batch: dict[str, Tensor]):
         """The critic as a function of the picture alone."""
         seen = self.seen(batch)
-        return lambda picture: self.critic(torch.cat([2 * picture, seen], 1))[-1]
+        return lambda picture: self.critic(torch.cat([2 * picture, seen], 1))[-1].float()
 
     def critic_loss(self, batch: dict[str, Tensor], made: dict[str, Tensor]) -> Tensor:
         return adversarial.critic_loss(self.contest, self.judged(batch), batch["clean"], made["fake"], batch["mix"])

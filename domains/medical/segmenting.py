@@ -1,0 +1,148 @@
+"""Small segmenters that the bench trains: of tissues, which judge a translation, and of lesions, which synthetic data may help.
+
+MONAI's UNet on one or more encoded contrasts and planes that say which; everything out of numbered examples.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from difusa.shared.seeds import stream
+
+CLASSES = ("other", "fluid", "grey matter", "white matter")
+DEEP = 14  # pixels below the surface of a head with skull, where its own tissues begin
+Example = tuple[np.ndarray, np.ndarray]  # picture [planes, rows, columns] float32, labels [rows, columns]
+
+
+def network(planes: int, classes: int, seed: int) -> nn.Module:
+    """MONAI's UNet of 0.4 million weights, the same for the same seed."""
+    from monai.networks.nets import UNet
+
+    torch.manual_seed(seed)
+    return UNet(2, planes, classes, channels=(16, 32, 64, 96), strides=(2, 2, 2), num_res_units=1, norm="instance")
+
+
+def trained(
+    examples: Callable[[int], Example], planes: int, classes: int, *, steps: int, seed: int = 0, batch: int = 8,
+    weights: tuple[float, ...] | None = None, device: str = "cpu",
+) -> nn.Module:  # fmt: skip
+    """The network after `steps` steps of Adam on the cross entropy of examples 0, 1, 2, ...; weights: of the classes."""
+    made = network(planes, classes, seed).to(device).train()
+    optimiser = torch.optim.AdamW(made.parameters(), 2e-3, weight_decay=1e-4)
+    falling = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
+    by = None if weights is None else torch.tensor(weights, device=device)
+    for step in range(steps):
+        rows = [examples(step * batch + k) for k in range(batch)]
+        picture, labels = (torch.from_numpy(np.stack([r[k] for r in rows])).to(device) for k in (0, 1))
+        loss = nn.functional.cross_entropy(made(picture), labels.long(), by)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        falling.step()
+    return made.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def labelled(made: nn.Module, picture: np.ndarray) -> np.ndarray:
+    """Labels uint8 [rows, columns] of a picture [planes, rows, columns], sides multiples of 8."""
+    device = next(made.parameters()).device
+    return made(torch.from_numpy(picture[None]).to(device))[0].argmax(0).to(torch.uint8).cpu().numpy()
+
+
+def stored(path: Path, planes: int, classes: int, make: Callable[[], nn.Module]) -> nn.Module:
+    """A network out of a file, made and put there first where it is missing."""
+    from difusa.shared.checkpoint import load_tensors, save_tensors
+
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_tensors(path, make().state_dict())
+    made = network(planes, classes, 0)
+    made.load_state_dict(load_tensors(path))
+    return made.eval().requires_grad_(False)
+
+
+def dice(a: np.ndarray, b: np.ndarray, label: int) -> float:
+    """2 |A and B| / (|A| + |B|) of one label; not a number where neither shows it."""
+    one, other = a == label, b == label
+    size = int(one.sum() + other.sum())
+    return 2 * int((one & other).sum()) / size if size else float("nan")
+
+
+def of_tissues(tissue: np.ndarray) -> np.ndarray:
+    """CLASSES of a simulated tissue map; lesions and masses count as other."""
+    from difusa.domains.medical.tissues import STRUCTURES, mask
+
+    found = np.zeros(tissue.shape, np.uint8)
+    for number, name in enumerate(("fluid", "grey matter", "white matter"), 1):
+        found[mask(tissue, STRUCTURES[name])] = number
+    return found
+
+
+def of_signals(t1: np.ndarray, t2: np.ndarray, flair: np.ndarray, inside: np.ndarray, mixture) -> np.ndarray:
+    """CLASSES of a real plane by a mixture fitted with `mixture_of`, a median of 3 pixels taken of them."""
+    from scipy.ndimage import median_filter
+
+    found = np.zeros(t1.shape, np.uint8)
+    values = np.stack([t1[inside], t2[inside], flair[inside]], 1)
+    found[inside] = mixture.order[mixture.predict(values)] if len(values) else 0
+    return median_filter(found, 3)
+
+
+def mixture_of(values: np.ndarray, seed: int = 0):
+    """A mixture of four Gaussians over T1, T2, FLAIR [n, 3], told apart by where fluid, grey and white matter must lie.
+
+    `order`: component -> place in CLASSES. Fluid has the brightest T2 under the darkest T1, white matter the brightest T1 of the
+    two large components that are left; the smallest of all (lesions, vessels) is other.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    start = np.quantile(values, [0.05, 0.4, 0.8], axis=0)
+    means = np.stack([
+        [start[0, 0], start[2, 1] * 1.5, start[0, 2]],  # fluid
+        [start[1, 0], start[1, 1], start[2, 2]],  # grey
+        [start[2, 0], start[1, 1] * 0.9, start[1, 2]],  # white
+        [start[0, 0], start[0, 1], start[0, 2]],  # dark
+    ])  # fmt: skip
+    found = GaussianMixture(4, means_init=means, random_state=seed, reg_covar=1e-4, max_iter=60).fit(values)
+    place = np.zeros(4, np.uint8)
+    fluid = int(np.argmax(found.means_[:, 1] - found.means_[:, 0]))
+    left = [k for k in np.argsort(-found.weights_) if k != fluid][:2]
+    white, grey = sorted(left, key=lambda k: -found.means_[k, 0])
+    place[[fluid, grey, white]] = 1, 2, 3
+    found.order = place
+    return found
+
+
+def deep(head: np.ndarray, skull: bool) -> np.ndarray:
+    """The part of a head [rows, columns] that is brain and fluid: all of it, or DEEP pixels below its surface."""
+    from scipy.ndimage import distance_transform_edt
+
+    return distance_transform_edt(np.pad(head, 1))[1:-1, 1:-1] > DEEP if skull else head
+
+
+def crop(picture: np.ndarray, labels: np.ndarray, size: int, rng: np.random.Generator) -> Example:
+    """A window of size x size somewhere about the labels, mirrored half the time, its values a little louder or softer."""
+    rows, columns = (np.flatnonzero(labels.any(1 - axis)) for axis in (0, 1))
+    places = [(rows, labels.shape[0]), (columns, labels.shape[1])]
+    corner = [
+        int(np.clip(rng.choice(p) if len(p) else n // 2, size // 2, n - size // 2) - size // 2) for p, n in places
+    ]
+    cut = (..., slice(corner[0], corner[0] + size), slice(corner[1], corner[1] + size))
+    image, found = picture[cut], labels[cut]
+    if rng.random() < 0.5:
+        image, found = image[..., ::-1], found[..., ::-1]
+    return np.ascontiguousarray(image * np.float32(np.exp(0.05 * rng.standard_normal()))), np.ascontiguousarray(found)
+
+
+def among(rows: list[Example], size: int, seed: int, chances: np.ndarray | None = None) -> Callable[[int], Example]:
+    """Numbered examples out of a list: windows of its rows, drawn evenly or by `chances`; a pure function of the number."""
+
+    def example(number: int) -> Example:
+        rng = stream(seed, number)
+        row = int(rng.choice(len(rows), p=chances))
+        return crop(*rows[row], size, rng)
+
+    return example
