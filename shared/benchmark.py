@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from difusa.shared.bench import Bench
+from difusa.shared.machine import set_threads
 
 
 @dataclass(frozen=True)
@@ -83,3 +84,50 @@ def tell(row: dict, names: tuple[str, ...]) -> None:
     """A finished row on the terminal."""
     shown = "  ".join(f"{k} {row['metrics'][k]['value']:.4g}" for k in names if k in row["metrics"])
     print(f"{row['task']:12} {row['method']:26} n {row['n']}  {shown}", flush=True)
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The options of a bench whose rows are sets of drawn items, with what it takes where nothing was said."""
+
+    store: Bench
+    asked: Asked
+
+    def usual(self, given, full, quick):
+        """What was given, else the full or the quick bench's own."""
+        return usual(self.asked, given, full, quick)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the sets."""
+        return tuple(range(self.asked.seed, self.asked.seed + self.usual(self.asked.seeds, 3, 1)))
+
+    @property
+    def workers(self) -> int:
+        return self.usual(self.asked.workers, 2, 1)
+
+    @property
+    def threads(self) -> int:
+        """Bytes depend on it, so it is fixed."""
+        return self.usual(self.asked.threads, 2, 2)
+
+    def missing(self, method: str, task: str, why: Exception | str) -> None:
+        """A row that cannot be made, with its cause in one line."""
+        missing(self.store, method, task, why)
+
+    def tell(self, row: dict, names: tuple[str, ...]) -> None:
+        """A finished row on the terminal."""
+        tell(row, names)
+
+
+def measured(setup: Sets, tasks: dict[str, Callable], method: str, write: Callable[[Bench], Path]) -> Path:
+    """The rows of all tasks asked for; the page's path. What is missing (a model, a data set, a package) becomes a row of the
+    method that says so. Raises ValueError for an unknown task."""
+    set_threads(setup.threads)
+    for task in setup.asked.chosen(tasks):
+        try:
+            tasks[task](setup)
+        except (FileNotFoundError, ModuleNotFoundError) as why:
+            setup.missing(method, task, why)
+        page = write(setup.store)
+    return page

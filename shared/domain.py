@@ -2,11 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 from torch import nn
 
 from difusa.shared.benchmark import Benchmark
+
+
+def late(package: str) -> Callable[[str, str], Callable]:
+    """late(package)(module, name): the function `name` of a module of the package, imported at its first call."""
+
+    def named(module: str, name: str) -> Callable:
+        def call(*args, **options):
+            return getattr(import_module(f"{package}.{module}"), name)(*args, **options)
+
+        return call
+
+    return named
 
 
 @dataclass(frozen=True)

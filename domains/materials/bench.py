@@ -13,8 +13,7 @@ from difusa.domains.materials import (
 )
 from difusa.domains.materials.bench_setup import OURS, Setup
 from difusa.shared.bench import Bench
-from difusa.shared.benchmark import Asked
-from difusa.shared.run import set_threads
+from difusa.shared.benchmark import Asked, measured
 
 TASKS = {  # in the order of what is known first
     "symmetry": bench_symmetry.symmetry,
@@ -29,14 +28,5 @@ TASKS = {  # in the order of what is known first
 
 
 def measure(store: Bench, asked: Asked) -> Path:
-    """The rows of all tasks asked for; the page's path. What is missing (a model, the data, a package) becomes a row that
-    says so. Raises ValueError for an unknown task."""
-    setup = Setup(store, asked)
-    set_threads(setup.threads)
-    for task in asked.chosen(TASKS):
-        try:
-            TASKS[task](setup)
-        except (FileNotFoundError, ModuleNotFoundError) as why:
-            setup.missing(OURS, task, why)
-        page = bench_page.write(store)
-    return page
+    """The rows of all tasks asked for, as benchmark.measured."""
+    return measured(Setup(store, asked), TASKS, OURS, bench_page.write)

@@ -5,6 +5,7 @@ from pathlib import Path
 from difusa.domains.materials.bench_setup import HELD_OUT, OURS
 from difusa.domains.materials.bench_symmetry import MOVES
 from difusa.domains.materials.bench_words import DISTANCES, FIGURES, HEAD, INTRODUCED, UNMEASURED
+from difusa.shared import bench_page
 from difusa.shared.bench import Bench, percent, shown, table
 
 
@@ -12,59 +13,24 @@ def write(bench: Bench) -> Path:
     """The page of all rows there are, task by task, and what is missing."""
     from difusa.domains.materials import references
 
-    parts = [HEAD.format(flag=" --quick" if bench.quick else "")]
-    for task, (title, words) in INTRODUCED.items():
-        rows = [r for r in bench.rows if r["task"] == task]
-        done = [r for r in rows if "missing" not in r]
-        parts.append(f"## {title}\n\n{words}")
-        parts += [SECTIONS.get(task, _wide)(done), _told(done)] if done else []
-        parts.append("\n".join(f"- {r['method']}: missing. {r['missing']}" for r in rows if "missing" in r))
-        parts += [] if rows else ["Not measured in this run."]
     about = references.load().about
     unmeasured = UNMEASURED.format(mae=1000 * about["heldout_mae"], n=about["heldout_n"])
-    parts += [f"## Not measured\n\n{unmeasured}", _machines(bench)]
-    return bench.write_page("\n\n".join(p for p in parts if p) + "\n")
-
-
-def _figure(row: dict, key: str, kind: str) -> str:
-    figure = row["metrics"].get(key)
-    return percent(figure) if kind == "%" else shown(figure, 2 if kind == "s" else 3)
+    return bench_page.write(bench, HEAD, INTRODUCED, _section, _told, unmeasured)
 
 
 def _report(rows: list[dict]) -> str:
     """All figures of the report, one a line, beside those of held-out data and of substitution; then the distances."""
-    rows = sorted(rows, key=lambda r: (r["method"] != OURS, r["method"] == HELD_OUT))
-    lines = [
-        [name, *(_figure(r, key, kind) for r in rows), kind, protocol]
-        for key, name, kind, protocol in FIGURES
-        if any(key in r["metrics"] for r in rows)
-    ]
-    first = table(["figure", *(r["method"] for r in rows), "unit", "protocol"], lines)
-    lines = []
-    for key, name, unit in DISTANCES:
-        kinds = ("wasserstein", "jensen_shannon")
-        cells = [_plain(r["metrics"].get(f"{key}_{kind}"), 4) for kind in kinds for r in rows]
-        lines.append([name, *cells, unit])
-    names = [f"{k}: {r['method']}" for k in ("Wasserstein-1", "Jensen-Shannon (bits)") for r in rows]
     words = (
         "Distances of the structurally valid from the test split (mean over the sets). In the column of held-out data stands the "
         "floor: as many crystals of the split `calibrate` from the same reference."
     )
-    return f"{first}\n\n{words}\n\n{table(['distribution', *names, 'unit of Wasserstein-1'], lines)}"
+    rows = sorted(rows, key=lambda r: (r["method"] != OURS, r["method"] == HELD_OUT))
+    return bench_page.report(rows, FIGURES, DISTANCES, words)
 
 
-def _plain(figure: dict | None, digits: int) -> str:
-    return "-" if figure is None else f"{figure['value']:.{digits}f}"
-
-
-def _wide(rows: list[dict]) -> str:
-    """One row a set, the main figures."""
-    chosen = [f for f in FIGURES if f[0] in MAIN and any(f[0] in r["metrics"] for r in rows)]
-    head = ["set", *(f"{name} ({kind})" for _, name, kind, _ in chosen), "crystals"]
-    return table(
-        head,
-        [[r["method"], *(_figure(r, k, kind) for k, _, kind, _ in chosen), r["settings"]["crystals"]] for r in rows],
-    )
+def _section(task: str, rows: list[dict]) -> str:
+    """The tables of a task; by default one row a set, the main figures."""
+    return SECTIONS[task](rows) if task in SECTIONS else bench_page.wide(rows, FIGURES, MAIN, "crystals")
 
 
 MAIN = ("valid", "unique_novel", "stable_share", "stable_share_whole", "chgnet_rmsd_median", "seconds_per_1000")
@@ -174,26 +140,13 @@ def _told(rows: list[dict]) -> str:
         costly, late = m.get("costly_rows"), m.get("chgnet_failed", {}).get("value")
         judged = f"; {costly['value']:.0f} of each relaxed by CHGNet" if costly else ""
         failed = [f"{late:.1f} of these without end"] if late else []
-        seconds = ", ".join(
-            f"{k.replace('_', ' ')} {m[k]['value']:.4g}" for k in ("seconds", "judge_seconds") if k in m
-        )
         words = [f"n {r['n']}, seeds {', '.join(map(str, r['seeds']))}{judged}", *failed]
-        words += [f"mean {seconds}"] if seconds else []
+        words += [f"mean {bench_page.spent(r)}"] if bench_page.spent(r) else []
         weights = f"; weights {r['model'][:12]}" if r["model"] else ""
         lines.append(
             f"- {r['method']}: {'; '.join(words)}; peak {r['peak_memory_mib']} MiB; commit {r['commit']}{weights}"
         )
     return "\n".join(lines)
-
-
-def _machines(bench: Bench) -> str:
-    found = {}
-    for row in (r for r in bench.rows if "missing" not in r):
-        m = row["machine"]
-        line = f"{m['cpu']}, {m['cores']} cores, {m['threads']} threads, {m['platform']}, {row['date']}"
-        found.setdefault(line, []).append(row["task"])
-    lines = [f"- {line}: {', '.join(dict.fromkeys(tasks))}" for line, tasks in found.items()]
-    return "## Machines\n\n" + "\n".join(lines) if lines else ""
 
 
 SECTIONS = {

@@ -6,35 +6,21 @@ from pathlib import Path
 
 from difusa.domains.materials.baseline import Prototypes, prototypes
 from difusa.domains.materials.packed import Packed
-from difusa.shared import benchmark
-from difusa.shared.bench import Bench
-from difusa.shared.benchmark import Asked
+from difusa.shared.benchmark import Sets
 
 OURS, HELD_OUT = "Difusa", "held-out data"
 RANDOM, NEAR = "random substitution", "substitution, nearest elements first"
 MODEL, GUIDE, JUDGE = "materials", "materials-guide", "materials-judge"
 
 
-@dataclass(eq=False)
-class Setup:
+@dataclass(frozen=True, eq=False)
+class Setup(Sets):
     """The options, with what the bench takes where nothing was said."""
-
-    store: Bench
-    asked: Asked
-
-    def usual(self, given, full, quick):
-        """What was given, else the full or the quick bench's own."""
-        return benchmark.usual(self.asked, given, full, quick)
 
     @property
     def n(self) -> int:
         """Crystals of a generated set."""
         return self.usual(self.asked.n, 1000, 24)
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Of the sets."""
-        return tuple(range(self.asked.seed, self.asked.seed + self.usual(self.asked.seeds, 3, 1)))
 
     @property
     def costly(self) -> int:
@@ -54,15 +40,6 @@ class Setup:
     @property
     def steps(self) -> int:
         return self.usual(self.asked.steps, 50, 10)
-
-    @property
-    def workers(self) -> int:
-        return self.usual(self.asked.workers, 2, 1)
-
-    @property
-    def threads(self) -> int:
-        """Bytes depend on it, so it is fixed."""
-        return self.usual(self.asked.threads, 2, 2)
 
     @property
     def batch(self) -> int:
@@ -100,11 +77,3 @@ class Setup:
     def prototypes(self) -> Prototypes:
         """What the substitution rows fill."""
         return prototypes(self.packed)
-
-    def missing(self, method: str, task: str, why: Exception | str) -> None:
-        """A row that cannot be made, with its cause in one line."""
-        benchmark.missing(self.store, method, task, why)
-
-    def tell(self, row: dict, names: tuple[str, ...]) -> None:
-        """A finished row on the terminal."""
-        benchmark.tell(row, names)

@@ -29,41 +29,19 @@ def calibrate(
     from difusa.domains.materials.data import load
     from difusa.domains.materials.readings import columns, heldout, predict, rows_of
     from difusa.domains.models import find
-    from difusa.shared import conformal
-    from difusa.shared.run import Run, set_threads
+    from difusa.shared import calibrating
+    from difusa.shared.run import set_threads
 
     set_threads(threads)
     found, packed = find(model, domain="materials"), load(data)
     if found.meta["trains"] != "regressor":
         raise ValueError(f"model {found.name!r} is of the kind {found.meta['trains']}, not a regressor")
-    with Run("materials calibrate", model=found, device=device) as run:
-        network, seen = found.load(device), {}
-        for split in ("calibrate", "test"):
-            crystals, truth = heldout(packed, split, network.names, count)
-            seen[split] = (*predict(network, crystals), truth)
-            run.progress(len(seen), 2)
-        fitted = conformal.calibrated(*seen["calibrate"], found.sha256)
-        fitted.save(found.folder)
-        mean, std, truth = seen["test"]
-        low, high = fitted.interval(mean, std)
-        usual = np.nanmedian(packed.properties[rows_of(packed, "train")][:, columns(packed, network.names)], axis=0)
-        rows = {}
-        for k, name in enumerate(network.names):
-            known = np.isfinite(truth[:, k])
-            inside = (truth >= low) & (truth <= high)
-            rows[name] = {
-                "n": int(known.sum()),
-                "mae": float(np.abs(mean - truth)[known, k].mean()),
-                "mae_of_median": float(np.abs(usual[k] - truth[known, k]).mean()),
-                "inside": float(inside[known, k].mean()),
-                "width": float((high - low)[known, k].mean()),
-            }
-        told = run.write(report, calibrated_on=len(seen["calibrate"][0]), tested_on=len(mean), properties=rows)
-    level = f"{conformal.LEVEL:.0%}"
-    print(f"{found.name}: {level} intervals from {told['calibrated_on']} crystals, seen on {len(mean)} others")
-    for name, row in rows.items():
-        print(
-            f"  {name:16} error {row['mae']:.4f} (median alone {row['mae_of_median']:.4f})  inside {row['inside']:.3f}  "
-            f"width {row['width']:.4f}  n={row['n']}"
-        )
-    return told
+
+    def seen(network, split: str) -> tuple:
+        crystals, truth = heldout(packed, split, network.names, count)
+        return *predict(network, crystals), truth
+
+    def usual(network) -> np.ndarray:
+        return np.nanmedian(packed.properties[rows_of(packed, "train")][:, columns(packed, network.names)], axis=0)
+
+    return calibrating.calibrate("materials calibrate", found, device, seen, "crystals", report, usual)

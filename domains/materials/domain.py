@@ -4,17 +4,12 @@ from importlib import import_module
 
 from difusa.shared.benchmark import Benchmark
 from difusa.shared.domain import Domain, Trainable
+from difusa.shared.domain import late as deferred
 
 HERE = "difusa.domains.materials"
 
 
-def late(module: str, name: str):
-    """The function `name` of a module of this domain, imported at its first call."""
-
-    def call(*args, **options):
-        return getattr(import_module(f"{HERE}.{module}"), name)(*args, **options)
-
-    return call
+late = deferred(HERE)
 
 
 def examples(data, split: str, options: dict, seed: int = 0):
