@@ -22,8 +22,11 @@ def both(text: str, tag: str = "span", **values) -> str:
     return "".join(parts)
 
 
-def write(shown: list, path: Path, began: float) -> Path:
-    """Write the page of `shown` (demo.Shown); began: perf_counter at the start of the demo."""
+def write(shown: list, path: Path, began: float, translation=None) -> Path:
+    """Write the page of `shown` (demo.Shown) and a translated scan (demo_scan.Translation), if there is one.
+
+    began: perf_counter at the start of the demo.
+    """
     fill = {
         "headline": both(N_("What was lost, what was invented")),
         "lead": both(
@@ -32,7 +35,7 @@ def write(shown: list, path: Path, began: float) -> Path:
                 "compare; raise the invention map to see which pixels the model made up, and how sure it is of them."
             )
         ),
-        "exhibits": "\n".join(exhibit(s) for s in shown),
+        "exhibits": "\n".join([exhibit(s) for s in shown] + ([scan(translation)] if translation else [])),
         "closing": closing(shown),
         "footer": both(
             N_("Made by difusa demo in {seconds} s. A digital restoration is a proposal, not a finding."),
@@ -84,6 +87,27 @@ def exhibit(s) -> str:
 {table(s)}
 <p class="small">{html.escape(e.credit)}</p>
 </div></section>"""
+
+
+def scan(t) -> str:
+    """Three pictures of a translated scan in a row."""
+    pictures = ((N_("given: T1"), t.source), (N_("made: T2"), t.made), (N_("true: T2"), t.truth))
+    figures = "".join(
+        f'<figure style="flex:1;margin:0"><img alt="" style="width:100%" src="{data_address(picture)}">'
+        f"<figcaption>{both(name)}</figcaption></figure>"
+        for name, picture in pictures
+    )
+    said = both(
+        N_("Inside the head {psnr} dB against the true one, in {seconds} s."), psnr=(t.psnr, 1), seconds=(t.seconds, 1)
+    )
+    text = N_(
+        "A simulated T1 scan, the T2 that the model made of it, and the true T2. Research use, not for diagnosis."
+    )
+    return (
+        f'<section class="exhibit"><div style="display:flex;gap:.5rem">{figures}</div>'
+        f'<div class="about"><h2>{both(N_("A scan, translated"))}</h2><p>{both(text)}</p><p class="said">{said}</p>'
+        "</div></section>"
+    )
 
 
 def table(s) -> str:

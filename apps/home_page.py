@@ -43,6 +43,8 @@ def draw() -> None:
             st.switch_page("heritage_page.py")
         if st.button(_("Draw molecules"), icon=":material/science:", key="molecules"):
             st.switch_page("molecules_page.py")
+        if st.button(_("Translate a scan"), icon=":material/neurology:", key="medical"):
+            st.switch_page("medical_page.py")
         if st.button(_("Draw crystals"), icon=":material/deployed_code:", key="materials"):
             st.switch_page("materials_page.py")
     st.markdown(
@@ -55,6 +57,12 @@ def draw() -> None:
         _(
             "Draw new crystals of elements and symmetries of your choice, or the structures that a composition may take, and "
             "see how stable each may be and what powder pattern it would give."
+        )
+    )
+    st.markdown(
+        _(
+            "Translate scans of the head between contrasts, with intervals, or play through how a disease may go on. "
+            "Research use, not for diagnosis."
         )
     )
     st.caption(

@@ -149,6 +149,8 @@ def _alive(folder: Path) -> bool:
 VERBS = {  # verb -> module:function, called with progress(done, total) and the arguments, in the job's folder
     "heritage restore": "difusa.domains.heritage.task:restore",
     "heritage find": "difusa.apps.heritage_job:find",
+    "medical translate": "difusa.apps.medical_job:translate",
+    "medical progress": "difusa.apps.medical_job:play",
     "molecules generate": "difusa.apps.molecules_job:generate",
     "molecules conformers": "difusa.apps.molecules_job:conformers",
     "materials generate": "difusa.apps.materials_job:generate",

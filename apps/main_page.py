@@ -23,6 +23,7 @@ def draw() -> None:
             st.Page("heritage_page.py", title=_("Restore a picture"), icon=":material/brush:", url_path="heritage"),
             st.Page("molecules_page.py", title=_("Molecules"), icon=":material/science:", url_path="molecules"),
             st.Page("materials_page.py", title=_("Crystals"), icon=":material/deployed_code:", url_path="materials"),
+            st.Page("medical_page.py", title=_("Scans"), icon=":material/neurology:", url_path="medical"),
             st.Page("verify_page.py", title=_("Verify a file"), icon=":material/verified:", url_path="verify"),
         ]
     )
