@@ -15,7 +15,7 @@ ANY, FREE, NUMBER = "any", "free", "number"  # symmetries beside the crystal sys
 def new(choices: list[Choice], left, right, _) -> tuple[str, dict, str]:
     """New crystals, in two columns: the verb, its arguments, and what stands in the way."""
     with right:
-        st.subheader(_("How many, and how"))
+        st.subheader(_("How many crystals, and how"))
         choice = pick_model(choices, _)
         amount = amounts(_("Crystals"), 24, _)
         balance = st.toggle(
@@ -51,7 +51,7 @@ def predicted(choices: list[Choice], left, right, _) -> tuple[str, dict, str]:
         formula = st.text_input(_("Composition"), key=kept(FORM, "formula", ""), placeholder="LiFePO4").strip()
         limits = symmetry(_)
     with right:
-        st.subheader(_("How many, and how"))
+        st.subheader(_("How many proposals, and how"))
         choice = pick_model(choices, _)
         amount = amounts(_("Proposals"), 20, _)
     wrong = _("Write a composition.")

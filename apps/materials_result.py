@@ -105,7 +105,7 @@ def summary(job: jobs.Job, rows: list[dict], _) -> None:
         (_("Crystals drawn"), str(len(rows))),
         (_("Without overlapping atoms"), listing.share(len(whole), len(rows))),
         (_("Charges balance"), listing.share(balanced, len(rows))),
-        (_("Different compositions and space groups"), str(unlike)),
+        (_("Different ones"), str(unlike)),
     ]
     for column, (label, value) in zip(st.columns(4), figures):
         column.metric(label, value, border=True)

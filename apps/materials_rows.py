@@ -17,9 +17,11 @@ ENDS = ("_low", "_high")
 
 
 def figures(rows: list[dict]) -> list[str]:
-    """The names by which rows can be sorted and filtered, best known first, with the probability of each target."""
+    """The names by which rows can be sorted and filtered, best known first, with the probability of each target, and
+    of all where they are several."""
     each = dict.fromkeys(k for row in rows for k in row["tags"] if k.startswith("p_") and k != "p_all")
-    return [n for n in (*FIGURES, *each) if any(value(row, n) is not None for row in rows)]
+    names = [n for n in FIGURES if n != "p_all" or len(each) > 1]
+    return [n for n in (*names, *each) if any(value(row, n) is not None for row in rows)]
 
 
 def kind(row: dict) -> tuple:

@@ -29,7 +29,7 @@ def statuses(_: Callable[[str], str]) -> dict[str, str]:
 def named(name: str, _: Callable[[str], str]) -> str:
     """A figure as the visitor reads it, with its unit."""
     known = {
-        "row": _("order of drawing"), "above_hull": _("above the hull, estimate (eV/atom)"),
+        "row": _("order of drawing"), "above_hull": _("above hull (eV/atom)"),
         "predicted_formation_energy": _("formation energy (eV/atom)"), "predicted_band_gap": _("band gap (eV)"),
         "spacegroup": _("space group, number"), "atoms": _("atoms"), "elements": _("elements"),
         "density": _("density (g/cm³)"), "volume_per_atom": _("volume an atom (Å³)"),
@@ -45,8 +45,8 @@ def help_of(name: str, _: Callable[[str], str]) -> str | None:
     """What a figure means, where its name does not say."""
     return {
         "above_hull": _(
-            "The predicted formation energy less that of the best mixture of the crystals that the model was trained on. "
-            "Nothing was relaxed, and known phases may be missing: a first sieve, no proof."
+            "An estimate: the predicted formation energy less that of the best mixture of the crystals that the model was "
+            "trained on. Nothing was relaxed, and known phases may be missing: a first sieve, no proof."
         ),
         "spacegroup": _("Found by spglib at 0.01 Å."),
         "prototype": _("1: the arrangement in which near compositions crystallise most; 0: no symmetry was lent."),

@@ -74,6 +74,15 @@ function turnOn(stage, seen, before) {
   setTimeout(() => requestAnimationFrame(next), 30);
 }
 
+// The eight corners of a crystal's cell.
+function corners(model) {
+  const e = model.getCrystData().matrix.elements; // by columns, which are the vectors of the cell
+  return [0, 1, 2, 3, 4, 5, 6, 7].map((n) => {
+    const at = (row) => e[row] * (n & 1) + e[row + 3] * ((n >> 1) & 1) + e[row + 6] * (n >> 2);
+    return { x: at(0), y: at(1), z: at(2) };
+  });
+}
+
 // Replaces what is seen by one model. The camera only ever steps back, so that a film does not jump.
 function draw(seen, text, format) {
   const { viewer } = seen;
@@ -85,10 +94,12 @@ function draw(seen, text, format) {
     viewer.addUnitCell(model, { box: { color: "#777" }, alabel: "a", blabel: "b", clabel: "c" });
     viewer.replicateUnitCell(1, 1, 1, model, true);
   }
-  viewer.setStyle({}, { stick: { radius: 0.12 }, sphere: { scale: 0.25 } });
+  const colours = format === "cif" ? { colorscheme: "Jmol" } : {}; // which knows metals too
+  viewer.setStyle({}, { stick: { radius: 0.12, ...colours }, sphere: { scale: 0.25, ...colours } });
   const atoms = model.selectedAtoms({});
-  const middle = ["x", "y", "z"].map((k) => atoms.reduce((sum, a) => sum + a[k], 0) / (atoms.length || 1));
-  const far = Math.max(...atoms.map((a) => Math.hypot(a.x - middle[0], a.y - middle[1], a.z - middle[2])), 0);
+  const points = format === "cif" ? [...atoms, ...corners(model)] : atoms;
+  const middle = ["x", "y", "z"].map((k) => points.reduce((sum, a) => sum + a[k], 0) / (points.length || 1));
+  const far = Math.max(...points.map((a) => Math.hypot(a.x - middle[0], a.y - middle[1], a.z - middle[2])), 0);
   seen.reach = Math.max(seen.reach, far + 1.2);
   const turned = seen.first ? [0, 0, 0, 1] : view.slice(4, 8);
   seen.first = false;
