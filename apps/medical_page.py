@@ -123,7 +123,7 @@ def translation(given: str, _) -> tuple[dict, dict, str]:
 
 
 def model() -> str:
-    """The model that DIFUSA_MEDICAL names: a shipped one or a folder."""
+    """The model that `difusa app --medical` named: a shipped one or a folder."""
     return os.environ.get("DIFUSA_MEDICAL") or "anytoany"
 
 

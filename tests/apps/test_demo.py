@@ -59,3 +59,37 @@ def test_biharmonic_fills_a_plane_exactly():
     mask[15:22, 14:25] = True
     damaged = np.where(mask[..., None], 0, plane).astype(np.uint8)
     assert np.array_equal(demos.biharmonic(damaged, mask), plane)
+
+
+def test_a_missing_scan_model_is_told_in_a_line(tmp_path, capsys):
+    from difusa.apps.demo_scan import translated
+
+    assert translated(tmp_path / "scan", 0, 1, model=str(tmp_path / "nowhere")) is None
+    said = capsys.readouterr().out
+    assert said.startswith("  scan      skipped:") and said.count("\n") == 1 and not (tmp_path / "scan").exists()
+
+
+def test_a_translated_scan_is_shown_in_both_languages():
+    from difusa.apps.demo_page import scan
+    from difusa.apps.demo_scan import Translation
+
+    grey = np.zeros((20, 16, 3), np.uint8)
+    shown = scan(Translation(grey, grey + 1, grey + 2, 21.25, 3.5))
+    assert shown.count('class="en"') == shown.count('class="pt"') and shown.count("<img") == 3
+    assert "21.2 dB" in shown and "21,2 dB" in shown and "not for diagnosis" in shown
+
+
+@pytest.mark.slow
+def test_the_demo_translates_a_scan(tmp_path):
+    """Four planes of a simulated head by the shipped model, from file to figures."""
+    from difusa.apps.demo_scan import PLANES, translated
+    from difusa.domains import models
+    from difusa.domains.medical.readers import load
+
+    try:
+        models.find("anytoany", domain="medical")
+    except FileNotFoundError:
+        pytest.skip("no translator is shipped")
+    found = translated(tmp_path / "scan", 0, 1)
+    assert found.psnr > 12 and found.made.shape == found.truth.shape
+    assert load(tmp_path / "scan" / "made_T2.nii.gz").array.shape[2] == PLANES

@@ -223,3 +223,25 @@ def test_the_gate_tells_heads_from_the_rest():
     )
     with pytest.raises(ValueError, match="too few"):
         gate.fit([stack()])
+
+
+def test_what_is_written_carries_a_passport(tmp_path, t1, small_model, monkeypatch):
+    """Inside the NIfTI file and beside it, beside a DICOM series; a changed voxel is found; --no-passport leaves no trace."""
+    from difusa.apps.verify import verify
+
+    monkeypatch.setattr(gate, "load", dict)
+    out, series = tmp_path / "o.nii", tmp_path / "d"
+    translate([t1], to="T2", out=out, dicom=series, model=small_model, **QUIET)
+    told = json.loads((tmp_path / "o.nii.passport.json").read_text())
+    assert "medical translate" in json.dumps(told) and "a_T1" not in json.dumps(told)  # a file's name may be a person's
+    half = tmp_path / "o_halfwidth.nii.gz"
+    assert verify([out, half, series]).exit_status == 0
+    (tmp_path / "o.nii.passport.json").unlink()
+    assert verify([out]).exit_status == 0  # the one inside is enough
+    raw = bytearray(out.read_bytes())
+    raw[-1] ^= 1
+    out.write_bytes(raw)
+    assert verify([out]).exit_status == 1
+    translate([t1], to="T2", out=tmp_path / "p.nii", model=small_model, passport=False, **QUIET)
+    assert b"difusa-passport" not in (tmp_path / "p.nii").read_bytes()
+    assert not (tmp_path / "p.nii.passport.json").exists()
