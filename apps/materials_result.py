@@ -176,6 +176,8 @@ def details(row: dict, _) -> None:
         st.caption(_("In brackets: the interval that should hold the true value 9 times of 10."))
         st.caption(
             _(
-                "Stability is an estimate: {low} to {high} eV/atom above the known mixtures, from the crystal as drawn."
+                "Stability is an estimate from the crystal as drawn: {low} to {high} eV/atom above the mixtures of crystals that "
+                "the model was trained on. Many known compounds are not among these: a value below 0 says that a competitor is "
+                "missing, not that the crystal is stable."
             ).format(low=number(low, 2, language), high=number(tags["above_hull_high"], 2, language))
         )

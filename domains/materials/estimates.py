@@ -1,7 +1,8 @@
 """Quick estimates of crystals that nobody relaxed: the guide's properties, and from its formation energy the way to the hull.
 
-The hull is of the crystals that lent the model its templates (their compositions and formation energies are in its folder), so
-a phase that none of them is may lie lower. Rough beside CHGNet (report.py), but it takes no time and asks for no data.
+The hull is of the crystals that lent the model its templates (their compositions and formation energies are in its folder);
+many known phases are missing from it: a figure below 0 says that a competitor is missing, not that the crystal is stable.
+Rough beside CHGNet (report.py), but it takes no time and asks for no data.
 """
 
 from collections.abc import Sequence
