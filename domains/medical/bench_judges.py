@@ -43,7 +43,8 @@ def seen(plane: np.ndarray, contrast: str) -> np.ndarray:
 class Tissues:
     """Segmenters of tissues: one for simulated people, out of other heads; one for each real patient, out of the others.
 
-    Real planes bear no tissue labels: theirs are those of a Gaussian mixture over T1, T2 and FLAIR. steps: of a training.
+    Real planes bear no tissue labels: theirs are those of each patient's mixture of Gaussians over T1, T2 and FLAIR.
+    steps: of a training.
     """
 
     folder: Path | None
@@ -87,24 +88,27 @@ class Tissues:
         """Planes of all other patients, T1, T2 and FLAIR."""
         rows = []
         for slices in data.sets(self.folder):
-            others = [p for p in data.patients([slices]) if p != patient]
-            mine = [r for p in others for r in picked([int(k) for k in np.flatnonzero(slices.patient == p)], planes)]
-            mine = [r for r in mine if (slices.images[r, 0] > 40).mean() > 0.05]
-            if not mine:
-                continue
-            skull = str(slices.patient[0]).startswith("long")
-            signals = [{c: padded(slices.signal(r, c)) for c in ("T1", "T2", "FLAIR")} for r in mine]
-            inside = [segmenting.deep(Case("", "", s).head("T1"), skull) for s in signals]
-            values = np.concatenate([np.stack([s[c][i] for c in s], 1) for s, i in zip(signals, inside)])
-            if len(values) < 1000:
-                continue
-            mixture = segmenting.mixture_of(values[:: max(1, len(values) // 60_000)])
-            for s, i in zip(signals, inside):
-                found = segmenting.of_signals(s["T1"], s["T2"], s["FLAIR"], i, mixture)
-                rows += [(seen(codec.encode(s[c], c), c), found) for c in s]
+            for other in [p for p in data.patients([slices]) if p != patient]:
+                mine = [
+                    int(r) for r in np.flatnonzero(slices.patient == other) if (slices.images[r, 0] > 40).mean() > 0.05
+                ]
+                rows += labelled(slices, picked(mine, planes), other.startswith("long"))
         if not rows:
             raise FileNotFoundError(f"no patient but {patient} to learn tissues from")
         return rows
+
+
+def labelled(slices: data.Slices, rows: list[int], skull: bool) -> list[segmenting.Example]:
+    """Planes of one real patient in each contrast, with the tissues of the patient's own mixture."""
+    signals = [{c: padded(slices.signal(r, c)) for c in ("T1", "T2", "FLAIR")} for r in rows]
+    inside = [segmenting.deep(Case("", "", s).head("T1"), skull) for s in signals]
+    values = np.concatenate([np.stack([s[c][i] for c in s], 1) for s, i in zip(signals, inside)])
+    mixture = segmenting.mixture_of(values[:: max(1, len(values) // 30_000)])
+    found = []
+    for one, i in zip(signals, inside):
+        tissues = segmenting.of_signals(one["T1"], one["T2"], one["FLAIR"], i, mixture)
+        found += [(seen(codec.encode(one[c], c), c), tissues) for c in one]
+    return found
 
 
 def has_tower() -> bool:

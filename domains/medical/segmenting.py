@@ -4,6 +4,7 @@ MONAI's UNet on one or more encoded contrasts and planes that say which; everyth
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -81,39 +82,57 @@ def of_tissues(tissue: np.ndarray) -> np.ndarray:
     return found
 
 
-def of_signals(t1: np.ndarray, t2: np.ndarray, flair: np.ndarray, inside: np.ndarray, mixture) -> np.ndarray:
-    """CLASSES of a real plane by a mixture fitted with `mixture_of`, a median of 3 pixels taken of them."""
+@dataclass(frozen=True)
+class Mixture:
+    """Fluid, grey and white matter of one person as three Gaussians over T1, T2 and FLAIR, told apart by their means.
+
+    top, scale [3]: what each contrast is clipped at and divided by; order: component -> place in CLASSES.
+    """
+
+    gaussians: object
+    top: np.ndarray
+    scale: np.ndarray
+    order: np.ndarray
+
+    def labels(self, values: np.ndarray) -> np.ndarray:
+        """CLASSES uint8 [n] of T1, T2, FLAIR [n, 3]."""
+        return self.order[self.gaussians.predict(np.minimum(values, self.top) / self.scale)]
+
+
+def mixture_of(values: np.ndarray) -> Mixture:
+    """The mixture of one person's T1, T2, FLAIR [n, 3] inside the brain and its fluid. Raises ValueError for too few.
+
+    Covariances are diagonal: full ones let grey and white matter run together.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    if len(values) < 500:
+        raise ValueError(f"{len(values)} voxels are too few to tell tissues by: give at least 500")
+    top = np.quantile(values, 0.98, axis=0)
+    clipped = np.minimum(values, top)
+    scale = np.quantile(clipped, 0.9, axis=0) - np.quantile(clipped, 0.1, axis=0) + 1e-6
+    at = lambda k, *shares: np.quantile(clipped[:, k] / scale[k], shares)  # noqa: E731
+    start = np.stack([at(0, 0.05, 0.35, 0.75), at(1, 0.95, 0.5, 0.35), at(2, 0.05, 0.6, 0.5)], 1)  # fluid, grey, white
+    found = GaussianMixture(3, means_init=start, covariance_type="diag", random_state=0, reg_covar=1e-3).fit(
+        clipped / scale
+    )
+    means, order = found.means_ * scale, np.empty(3, np.uint8)
+    fluid = int(np.argmax(means[:, 1] - means[:, 0]))
+    rest = sorted(
+        {0, 1, 2} - {fluid}, key=lambda k: means[k, 0] - means[k, 2]
+    )  # white outshines grey on T1, not on FLAIR
+    order[[fluid, *rest]] = 1, 2, 3
+    return Mixture(found, top, scale, order)
+
+
+def of_signals(t1: np.ndarray, t2: np.ndarray, flair: np.ndarray, inside: np.ndarray, mixture: Mixture) -> np.ndarray:
+    """CLASSES of a real plane by its person's mixture, a median of 3 pixels taken of them."""
     from scipy.ndimage import median_filter
 
     found = np.zeros(t1.shape, np.uint8)
     values = np.stack([t1[inside], t2[inside], flair[inside]], 1)
-    found[inside] = mixture.order[mixture.predict(values)] if len(values) else 0
+    found[inside] = mixture.labels(values) if len(values) else 0
     return median_filter(found, 3)
-
-
-def mixture_of(values: np.ndarray, seed: int = 0):
-    """A mixture of four Gaussians over T1, T2, FLAIR [n, 3], told apart by where fluid, grey and white matter must lie.
-
-    `order`: component -> place in CLASSES. Fluid has the brightest T2 under the darkest T1, white matter the brightest T1 of the
-    two large components that are left; the smallest of all (lesions, vessels) is other.
-    """
-    from sklearn.mixture import GaussianMixture
-
-    start = np.quantile(values, [0.05, 0.4, 0.8], axis=0)
-    means = np.stack([
-        [start[0, 0], start[2, 1] * 1.5, start[0, 2]],  # fluid
-        [start[1, 0], start[1, 1], start[2, 2]],  # grey
-        [start[2, 0], start[1, 1] * 0.9, start[1, 2]],  # white
-        [start[0, 0], start[0, 1], start[0, 2]],  # dark
-    ])  # fmt: skip
-    found = GaussianMixture(4, means_init=means, random_state=seed, reg_covar=1e-4, max_iter=60).fit(values)
-    place = np.zeros(4, np.uint8)
-    fluid = int(np.argmax(found.means_[:, 1] - found.means_[:, 0]))
-    left = [k for k in np.argsort(-found.weights_) if k != fluid][:2]
-    white, grey = sorted(left, key=lambda k: -found.means_[k, 0])
-    place[[fluid, grey, white]] = 1, 2, 3
-    found.order = place
-    return found
 
 
 def deep(head: np.ndarray, skull: bool) -> np.ndarray:
