@@ -9,6 +9,9 @@ from difusa.domains.medical import progress_fields as fields
 from difusa.domains.medical.scan import Scan
 from difusa.shared.seeds import stream
 
+BRIGHT = (
+    2.0  # robust standard deviations above the inner brain's median, and above its own surroundings: a lesion of FLAIR
+)
 VENTRICLE = 30.0  # millimetres below the head's surface where fluid counts as ventricle
 
 
@@ -55,16 +58,16 @@ def thresholded(upright: Scan) -> np.ndarray:
     """Bright islands of a FLAIR as lesions. Raises ValueError where there are none."""
     from scipy.ndimage import find_objects, label
 
-    from difusa.domains.medical.lost import LARGE, SEEN, SMALL, contrast
+    from difusa.domains.medical.lost import LARGE, SMALL, contrast
 
     inner = fields.place(upright, np.zeros(upright.array.shape, bool)).inner
     middle = np.median(upright.array[inner])
     spread = 1.4826 * np.median(np.abs(upright.array[inner] - middle))
-    marked, _ = label((upright.array > middle + SEEN * spread) & inner)
+    marked, _ = label((upright.array > middle + BRIGHT * spread) & inner)
     found, voxel = np.zeros(upright.array.shape, np.uint8), float(np.prod(upright.spacing))
     for number, box in enumerate(find_objects(marked), 1):
         there = marked[box] == number
-        if SMALL <= there.sum() * voxel <= LARGE and contrast(upright.array, box, there) >= SEEN / 2:
+        if SMALL <= there.sum() * voxel <= LARGE and contrast(upright.array, box, there) >= BRIGHT:
             found[box][there] = 1
     if not found.any():
         raise ValueError(
