@@ -105,7 +105,7 @@ def train(
             "precision": "bf16" if bf16 else "fp32",
             "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
             "heldout": watch.latest,
-        }
+        } | ({"draws": plan.draws} if plan.draws else {})
         beside = model.beside(source, plan.examples) if model.beside else None
         models.write(folder / "model", trained, meta, beside=beside)
     accelerator.wait_for_everyone()

@@ -10,7 +10,7 @@ import numpy as np
 from difusa.domains.models import find
 from difusa.domains.molecules.bench_setup import HELD_OUT, OURS, Setup
 from difusa.domains.molecules.packed import Packed
-from difusa.domains.molecules.plan import Plan
+from difusa.domains.molecules.plan import of_model
 from difusa.domains.molecules.report import Row, measure
 from difusa.shared.files import sha256
 
@@ -30,7 +30,7 @@ def drawn(setup: Setup, models, count: int, seed: int, steps: int) -> tuple[Path
 
     skeletons, hydrogens = models
     asked = setup.asked
-    plan = Plan(steps=steps, seed=seed)
+    plan = of_model(skeletons.meta, steps=steps, seed=seed)
     told = [skeletons.sha256, hydrogens.sha256, repr(plan), count, setup.threads, asked.device]
     name = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
     out = setup.work / f"{name}.sdf"
@@ -39,7 +39,7 @@ def drawn(setup: Setup, models, count: int, seed: int, steps: int) -> tuple[Path
         return out, json.loads(record.read_text())
     record.unlink(missing_ok=True)
     return out, generate(
-        out=out, count=count, seed=seed, steps=steps, sampler=plan.sampler,
+        out=out, count=count, seed=seed, steps=steps,
         model=str(skeletons.folder), hydrogens=str(hydrogens.folder),
         device=asked.device, threads=setup.threads, batch=asked.batch or 1000, report=record,
     )  # fmt: skip
@@ -65,7 +65,11 @@ def run_drawn(
                 "sha256": sha256(out),
             }
 
-    settings = {"plan": repr(Plan(steps=steps, seed=seeds[0])), "molecules": count, "costly": costly}
+    settings = {
+        "plan": repr(of_model(models[0].meta, steps=steps, seed=seeds[0])),
+        "molecules": count,
+        "costly": costly,
+    }
     settings |= {"hydrogens": models[1].sha256, "threads": setup.threads, "device": setup.asked.device, "against": data}
     row = setup.store.row(
         method, task, [f"seed {s}" for s in seeds], score, seeds=seeds, model=models[0].sha256,

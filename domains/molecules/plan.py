@@ -77,3 +77,12 @@ class Plan:
     def hydrogen_sigmas(self) -> Tensor:
         """Levels of the hydrogens' walk."""
         return schedule("dpmpp_2m", self.hydrogen_steps, 0.01, self.hydrogen_sigma_max)
+
+
+def of_model(meta: dict, **given) -> Plan:
+    """The plan of a model: what is given and not None, else what its model.json says under "draws", else Plan's own.
+
+    With a sampler given, the model's "draws" do not count, for levels belong to a sampler.
+    """
+    own = meta.get("draws", {}) if given.get("sampler") is None else {}
+    return Plan(**(own | {k: v for k, v in given.items() if v is not None}))

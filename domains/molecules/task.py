@@ -28,7 +28,7 @@ def generate(
     mend: bool = False,
     steps: int = 50,
     seed: int = 0,
-    sampler: str = "dpmpp_2m",
+    sampler: str | None = None,
     guidance: float = 1.0,
     steering: float = 1.0,
     temperature: float = 1.0,
@@ -70,7 +70,7 @@ def generate(
         report says how many molecules had any. Validity then says little of the model.
     steps: network evaluations a molecule, at most; a fifth of them place the hydrogens.
     seed: the same seed gives the same bytes.
-    sampler: one of the core's samplers.
+    sampler: one of the core's samplers; the model's own when left out (drugs: ddpm, whose fresh noise mends early mistakes).
     guidance: how loudly the network hears the properties: 1 as it was trained; more goes beyond it, at the cost of variety
         and of two evaluations a step.
     steering: how hard the guide's gradient pulls towards the properties, at one evaluation of a middle level; 0 leaves it out.

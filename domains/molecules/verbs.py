@@ -46,16 +46,17 @@ class Ready:
 
 
 def ready(out: Path, count: int, batch: int, threads: int | None, model: str, hydrogens: str | None, **plan) -> Ready:
-    """The options that all these verbs have, checked; plan: fields of plan.Plan. Raises as check_out, Plan and pair."""
-    from difusa.domains.molecules.plan import Plan
+    """The options that all these verbs have, checked; plan: as plan.of_model takes it. Raises as check_out, Plan and pair."""
+    from difusa.domains.molecules.plan import of_model
     from difusa.shared.run import set_threads
 
     out = check_out(out)
     if count < 1 or batch < 1:
         raise ValueError(f"--count {count} --batch {batch}: at least 1 each")
-    planned = Plan(**plan)
+    of_model({}, **plan)  # what is wrong with it is told before a model is looked for
     set_threads(threads)
-    return Ready(out, planned, *pair(model, hydrogens))
+    found = pair(model, hydrogens)
+    return Ready(out, of_model(found[0].meta, **plan), *found)
 
 
 def check_out(out: Path) -> Path:

@@ -91,6 +91,7 @@ class Recipe:
     optimiser: Optimiser = field(default_factory=Optimiser)
     curriculum: tuple[Stage, ...] = ()
     lora: Lora | None = None
+    draws: dict = field(default_factory=dict)  # how the domain's verbs draw with the model where nothing is said
 
     def stage(self, step: int) -> Stage:
         """The example options and batch in force at `step`."""

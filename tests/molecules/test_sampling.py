@@ -7,7 +7,7 @@ import torch
 from difusa.domains.molecules.chemistry import ELEMENTS
 from difusa.domains.molecules.molecule import assemble
 from difusa.domains.molecules.network import Molecules
-from difusa.domains.molecules.plan import Plan
+from difusa.domains.molecules.plan import Plan, of_model
 from difusa.domains.molecules.sampling import hydrogens, skeletons
 
 QM9 = ELEMENTS["qm9"]
@@ -67,6 +67,13 @@ def test_evaluations_stay_within_the_steps():
             bare = skeletons(network(), [3], plan, [0], elements=QM9, watch=counted)
             hydrogens(network(), bare, plan, [0], elements=QM9, watch=counted)
             assert len(count) <= steps
+
+
+def test_a_model_says_how_it_is_drawn_from_unless_a_sampler_is_named():
+    meta = {"draws": {"sampler": "ddpm", "sigma_max": 3.0}}
+    assert of_model(meta, steps=30, sampler=None) == Plan(steps=30, sampler="ddpm", sigma_max=3.0)
+    assert of_model(meta, steps=30, sampler="dpmpp_2m") == Plan(steps=30)
+    assert of_model({}, seed=4, sampler=None) == Plan(seed=4)
 
 
 def test_impossible_plans_say_so():
