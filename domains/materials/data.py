@@ -42,16 +42,19 @@ def source(data: Path | str | None) -> list[Crystal]:
     return crystals
 
 
-def cell_from(parameters: np.ndarray) -> np.ndarray:
-    """The cell [3, 3] of lengths (angstrom) and angles (degree) [6], a along x and b in the plane of x and y."""
+def cell_from(parameters: np.ndarray, flat: bool = False) -> np.ndarray:
+    """The cell [3, 3] of lengths (angstrom) and angles (degree) [6], a along x and b in the plane of x and y.
+
+    Raises ValueError where the angles leave no room for one; flat: the flat one then, for what must be written as it is.
+    """
     a, b, c = parameters[:3]
     alpha, beta, gamma = np.cos(np.radians(parameters[3:]))
     sine = np.sqrt(1 - gamma**2)
     along = (alpha - beta * gamma) / sine
     up = 1 - beta**2 - along**2
-    if up <= 0:
+    if not up > 0 and not flat:
         raise ValueError(f"no cell has the lengths and angles {np.round(parameters, 4).tolist()}")
-    return np.array([[a, 0, 0], [b * gamma, b * sine, 0], [c * beta, c * along, c * np.sqrt(up)]])
+    return np.array([[a, 0, 0], [b * gamma, b * sine, 0], [c * beta, c * along, c * np.sqrt(max(up, 0.0))]])
 
 
 def system(numbers: np.ndarray) -> str:

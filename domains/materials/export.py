@@ -119,7 +119,7 @@ def cif(listed: Listed, tags: dict, name: str) -> str:
 
 def extxyz(listed: Listed, tags: dict) -> str:
     """One frame of extended XYZ (ASE's), angstrom, out of the numbers that the CIF prints."""
-    cell = cell_from(listed.parameters)
+    cell = cell_from(listed.parameters, flat=True)  # a broken draw must not cost the others their file
     info = [f'Lattice="{" ".join(f"{v:.{DIGITS}f}" for v in cell.ravel())}"', "Properties=species:S:1:pos:R:3"]
     info += [f"{k}={_key(v)}" for k, v in tags.items() if v is not None and v != ""] + ['pbc="T T T"']
     lines = [str(len(listed.numbers)), " ".join(info)]

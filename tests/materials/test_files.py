@@ -131,3 +131,12 @@ def test_frames_and_poscars_that_do_not_fit_are_named(tmp_path):
     with pytest.raises(ValueError, match="unknown format"):
         (tmp_path / "x.pdb").write_text("")
         load(tmp_path / "x.pdb")
+
+
+def test_a_broken_draw_does_not_cost_the_others_their_file(tmp_path):
+    flat = crystal(1)
+    flat.cell[2] = flat.cell[0] + flat.cell[1] + [0, 0, 1e-9]  # rounded angles leave no room for a cell
+    save([crystal(0), flat, crystal(2)], tmp_path)
+    found = load(tmp_path)
+    assert [bool(row.reason) for row in found] == [False, True, False]
+    assert (tmp_path / "all.extxyz").read_text().count("Lattice") == 3
