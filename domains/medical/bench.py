@@ -6,6 +6,7 @@ from difusa.domains.medical import (
     bench_coverage,
     bench_gate,
     bench_page,
+    bench_progress,
     bench_speed,
     bench_synthetic,
     bench_translation,
@@ -23,6 +24,7 @@ TASKS = {  # in the order of what is asked first
     "diversity": bench_translation.diversity,
     "stability": bench_translation.stability,
     "synthetic": bench_synthetic.helps,
+    "progression": bench_progress.progression,
 }
 
 

@@ -66,6 +66,12 @@ INTRODUCED = {  # section -> title, words
         "trained and tested; TSTR: synthetic trained, real tested. Rare: one plane with lesions to 20 without. Intervals "
         "over seeds, which also draw the few planes: they say nothing of other patients.",
     ),
+    "progression": (
+        "Progression",
+        "Patients examined twice: lesions of the second examination against the first one's carried on for 12 months by the "
+        "scenario's usual rates, and against the first one's as they were. Lesions of both are bright islands of FLAIR. The "
+        "months between the examinations are not known.",
+    ),
 }
 COLUMNS = {  # section -> key, name, digits or %
     "translation": (
@@ -91,6 +97,10 @@ COLUMNS = {  # section -> key, name, digits or %
     "synthetic": (
         ("dice", "Dice", "3"), ("recall", "recall", "3"), ("precision", "precision", "3"),
         ("planes_found", "planes found (%)", "%"), ("planes_false", "planes falsely said (%)", "%"),
+    ),
+    "progression": (
+        ("volume_error_ml", "error of the volume (ml)", "2"), ("dice", "Dice", "3"),
+        ("volume_before_ml", "before (ml)", "2"), ("volume_after_ml", "after (ml)", "2"),
     ),
 }  # fmt: skip
 UNMEASURED = (
