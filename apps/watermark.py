@@ -43,10 +43,10 @@ def embed(picture: Path, *, out: Path, passport: bool = True) -> dict:
 
 
 def remove(picture: Path, *, out: Path, passport: Path | None = None) -> Path:
-    """Take your own mark out of a picture, without loss: its pixels are then as they were before they were marked.
+    """Take your own mark out of a picture or scan, without loss: it is then as it was before it was marked.
 
-    picture: as it was written; a changed one is refused.
-    out: the picture without the mark, .tif or .png.
+    picture: as it was written; a changed one is refused. A picture, or a NIfTI file (of broken numbers to within rounding).
+    out: the picture without the mark, .tif or .png; the scan, .nii.gz.
     passport: the sidecar, if it does not lie beside the picture as PICTURE.passport.json.
 
     Returns the file. Raises ValueError or OSError with the way out.
@@ -58,7 +58,10 @@ def remove(picture: Path, *, out: Path, passport: Path | None = None) -> Path:
     from difusa.shared.passport.verdict import INTACT, verdict
     from difusa.shared.watermark.pictures import taken_out
 
-    check_target(out)
+    if not is_scan(picture):
+        check_target(out)
+    elif not (Path(picture).is_file() and str(out).lower().endswith((".nii", ".nii.gz"))):
+        raise ValueError(f"{picture}: of scans a mark is taken out of NIfTI files only, into --out FILE.nii.gz")
     if Path(out).resolve() == Path(picture).resolve():
         raise ValueError(f"--out {out} is the picture itself: name another file")
     beside = Path(passport) if passport else sidecar(picture)
@@ -70,10 +73,39 @@ def remove(picture: Path, *, out: Path, passport: Path | None = None) -> Path:
     facts = found.record["made"].get("watermark")
     if not facts:
         raise ValueError(f"{picture}: its passport knows of no mark")
-    given = load(picture)
-    save(replace(given, pixels=taken_out(given.pixels, mine(), facts)), out)
-    print(f"{out}: the picture without its mark")
+    if is_scan(picture):
+        without(Path(picture), Path(out), facts)
+    else:
+        given = load(picture)
+        save(replace(given, pixels=taken_out(given.pixels, mine(), facts)), out)
+    print(f"{out}: without its mark")
     return Path(out)
+
+
+def without(scan: Path, out: Path, facts: dict) -> None:
+    """A NIfTI file without the mark that the facts tell of, and without a passport."""
+    import nibabel
+    import numpy as np
+
+    from difusa.shared.files import write_atomic
+    from difusa.shared.passport.keys import mine
+    from difusa.shared.watermark.volumes import taken_out
+
+    image = nibabel.load(scan)
+    array = taken_out(np.asarray(image.dataobj), image.affine, mine(), facts)
+    header = image.header.copy()
+    header.extensions.clear()
+    write_atomic(
+        out, lambda temporary: temporary.write_bytes(packed(nibabel.Nifti1Image(array, image.affine, header), out))
+    )
+
+
+def packed(image, out: Path) -> bytes:
+    """A NIfTI image as bytes, compressed where the name says so; the same each time."""
+    import gzip
+
+    raw = image.to_bytes()
+    return gzip.compress(raw, 6, mtime=0) if out.name.endswith(".gz") else raw
 
 
 @dataclass(frozen=True)
@@ -88,12 +120,13 @@ class Read:
 
 
 def read(picture: list[Path], *, search: bool = True, report: Path | None = None) -> Read:
-    """Whether pictures carry a mark of your key, also after JPEG, crops, turns and other sizes.
+    """Whether pictures or scans carry a mark of your key: pictures also after JPEG, crops, turns and other sizes, scans after
+    cutting, resampling, windowing and a change of format, as long as they lie where they lay in the scanner.
 
     The p-value says how often a key that has nothing to do with the picture fits it as well; below 1e-6 the mark counts as
     found, and the payload tells which copy it is. That none is found does not mean that there was none: it can be damaged.
 
-    picture: one or more.
+    picture: one or more pictures, NIfTI files, DICOM folders.
     search: look for turned and scaled pictures too, which takes some seconds each.
     report: JSON file for the readings.
 
@@ -119,20 +152,28 @@ def read(picture: list[Path], *, search: bool = True, report: Path | None = None
 
 
 def reading(path: Path, search: bool = True) -> dict:
-    """What one's own key reads in the picture of a file."""
-    from difusa.domains.heritage.data import load
+    """What one's own key reads in a picture, or in a scan: NIfTI, a DICOM folder or zip."""
     from difusa.shared.passport.keys import mine
-    from difusa.shared.watermark.grain import SCHEME
-    from difusa.shared.watermark.grain_reading import read as read_grain
 
-    found = read_grain(load(path).pixels, mine().secret, search=search)
-    return {
-        "file": str(path),
-        "marked": found.p_value < SURE,
-        "p_value": found.p_value,
-        "payload": f"{found.payload:012x}" if found.p_value < SURE and found.whole else None,
-        "turn_degrees": found.turn,
-        "scale": found.scale,
-        "key": mine().watermark_id,
-        "scheme": SCHEME,
-    }
+    if is_scan(path):
+        from difusa.domains.medical.readers import load as load_scan
+        from difusa.shared.watermark import volume_grain
+
+        scan = load_scan(path)
+        p, payload, whole = volume_grain.read(scan.array, scan.affine, mine().secret)
+        more = {"scheme": volume_grain.SCHEME}
+    else:
+        from difusa.domains.heritage.data import load
+        from difusa.shared.watermark import grain, grain_reading
+
+        found = grain_reading.read(load(path).pixels, mine().secret, search=search)
+        p, payload, whole = found.p_value, found.payload, found.whole
+        more = {"scheme": grain.SCHEME, "turn_degrees": found.turn, "scale": found.scale}
+    told = {"payload": f"{payload:012x}" if p < SURE and whole else None, "key": mine().watermark_id}
+    return {"file": str(path), "marked": p < SURE, "p_value": p} | told | more
+
+
+def is_scan(path: Path) -> bool:
+    """Whether it is read as a scan: NIfTI, a DICOM folder, file or zip."""
+    path = Path(path)
+    return path.is_dir() or str(path).lower().endswith((".nii", ".nii.gz", ".dcm", ".zip"))

@@ -25,6 +25,7 @@ def translate(
     identity: bool = False,
     anyway: bool = False,
     passport: bool = True,
+    watermark: bool = True,
     model: str = "anytoany",
     device: str = "cpu",
     threads: int | None = None,
@@ -48,7 +49,9 @@ def translate(
     identity: write the patient's name and the other identifying elements of the source into the DICOM files too.
     anyway: go on where the gate refuses the scan.
     passport: sign what is written, and write OUT.passport.json, by which `difusa verify` knows it. The signature is part of a
-        NIfTI file's bytes and depends on your keys; without a passport nothing does.
+        NIfTI file's bytes and depends on your keys.
+    watermark: mark the head, but for what looks like a lesion, by 0.3 % of the reference signal (2 HU), so that `difusa watermark
+        read` knows it with your key when the passport is gone; the passport tells how to take it out again.
     model: shipped model or a folder written by `difusa train`.
     device: cpu or cuda.
     threads: number of CPU threads; bytes depend on it.
@@ -100,8 +103,11 @@ def translate(
         made = Made(
             "translated", seed, index, (found.name, found.sha256), tuple(s.source for s in read), {"Gate": word}
         )
-        for path in write(drawn, ready, to, calibration, made, out, dicom, identity):
-            sign(path, run.verb, made, repr(plan), passport)
+        files, mark = write(
+            drawn, ready, to, calibration, made, out, dicom, identity, repr(plan) if watermark else None
+        )
+        for path in files:
+            sign(path, run.verb, made, repr(plan), passport, None if "_halfwidth" in path.name else mark)
         return run.write(
             report, to=to, sources=[{"contrast": s.contrast, "sha256": s.source.sha256} for s in read], plan=repr(plan),
             gate=word, notice=NOTICE, notes=[n for s in read for n in s.source.notes], **told,
@@ -158,11 +164,13 @@ def figures(drawn: list[np.ndarray], ready, to: str, calibration) -> dict:
     }
 
 
-def write(drawn, ready, to: str, calibration, made: Made, out, dicom, identity: bool) -> list[Path]:
-    """The mean of the samples on the first scan's grid, and the half-width of its interval; the files and folder of them."""
+def write(drawn, ready, to: str, calibration, made: Made, out, dicom, identity: bool, plan: str | None):
+    """The mean of the samples on the first scan's grid, and the half-width of its interval: the files and folder of them, and the
+    facts of the mark, which the mean gets where a plan is told."""
     from difusa.domains.medical import codec, intervals
     from difusa.domains.medical.dicom_export import save_dicom
     from difusa.domains.medical.export import save_nifti
+    from difusa.domains.medical.marking import marked
     from difusa.domains.medical.nifti import stem
     from difusa.domains.medical.volumes import restore
 
@@ -178,7 +186,10 @@ def write(drawn, ready, to: str, calibration, made: Made, out, dicom, identity: 
 
     encoded = np.mean(drawn, axis=0)
     result = scan(codec.decode(encoded, to) * scale, float(codec.decode(np.array(blank), to)) * scale)
-    files = []
+    files, mark = [], None
+    if plan is not None:
+        made_from = (made.model[1], made.seed, made.index, plan, to, *(s.sha256 for s in made.sources))
+        result, mark = marked(result, ready, encoded, *made_from)
     if out is not None:
         files.append(save_nifti(result, Path(out), made))
     if dicom is not None:
@@ -190,4 +201,4 @@ def write(drawn, ready, to: str, calibration, made: Made, out, dicom, identity: 
         beside = Path(out).with_name(f"{stem(Path(out))}_halfwidth.nii.gz")
         note = replace(made, settings={"IntervalLevel": intervals.LEVEL, "Calibrated": sure})
         files.append(save_nifti(scan(wide, 0.0), beside, note))
-    return files
+    return files, mark

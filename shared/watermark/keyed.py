@@ -13,6 +13,7 @@ import numpy as np
 SALTS = 256
 BITS = 48  # of a payload
 CODED = 96  # letters that carry it
+HOPELESS = 0.01  # p-value above which no payload is looked for
 PRESENCE = 0.55  # of the secret power says that there is a mark
 
 
@@ -67,8 +68,11 @@ def heard(scheme: str, key: bytes, found: np.ndarray) -> tuple[float, int, bool]
     cosines = presences(scheme, key, len(found)) @ found / size if size else np.zeros(SALTS)
     salt = int(cosines.argmax())
     one = tail(float(cosines[salt]), len(found))
+    p = -math.expm1(SALTS * math.log1p(-one)) if one < 1 else 1.0
+    if p > HOPELESS:
+        return p, 0, False
     payload = decoded(carriers(scheme, key, len(found), salt) @ found)
-    return -math.expm1(SALTS * math.log1p(-one)) if one < 1 else 1.0, payload, salt_of(payload) == salt
+    return p, payload, salt_of(payload) == salt
 
 
 def tail(cosine: float, dimensions: int) -> float:
