@@ -80,7 +80,7 @@ def nearest(words: list[str]) -> list[str]:
         typed, meant = (words[0], " ".join(words[:2])), (name, name.split()[-1])
         return max(SequenceMatcher(None, a, b).ratio() for a in typed for b in meant)
 
-    return [name for name in sorted(VERBS, key=likeness, reverse=True) if likeness(name) >= 0.6][:3]
+    return [name for name in sorted(VERBS, key=likeness, reverse=True) if likeness(name) >= 0.65][:3]
 
 
 def load(where: str):

@@ -108,6 +108,6 @@ def test_a_broken_draw_is_a_row_that_failed_and_ends_nothing(monkeypatch, tmp_pa
     save([broken, one], tmp_path / "drawn")
     monkeypatch.setattr("difusa.shared.judging.each", at_once)
     monkeypatch.setattr(judges, "relax", lambda c: judges.Relaxation(-5.0, 0.0, 0.0, 1.0, 1, c))
-    found = worked.judged_abundant(worked.written(tmp_path / "drawn"), None, 1, 60.0)
+    found = worked.judged_abundant(worked.written(tmp_path / "drawn"), small_crystals, 1, 60.0)
     assert [f["row"] for f in found["failures"]] == [1] and found["count"] == 2
     assert {r["index"]: "failed" in r for r in found["rows"]} == {0: True, 1: False}

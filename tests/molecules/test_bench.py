@@ -81,7 +81,7 @@ def test_unknown_tasks_and_options_are_refused(run):
     with pytest.raises(ValueError, match="bench molecules has no use for --methods"):
         run("speed", methods="ours")
     with pytest.raises(
-        ValueError, match="no bench is called 'molecule': there are heritage, samplers, materials, molecules"
+        ValueError, match="no bench is called 'molecule': there are heritage, samplers, medical, materials, molecules"
     ):
         bench("molecule")
 
