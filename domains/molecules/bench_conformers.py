@@ -38,7 +38,7 @@ def run(setup: Setup, data: str, model: str, *, least: int, full: int, unsaid: b
         def made(counts, seed, relax=relax) -> Made:
             return by_rdkit(counts, relax, seed=seed, workers=setup.workers)
 
-        rows_of(setup, method, task, truth, made)
+        rows_of(setup, method, task, truth, made, settings={"random_seed": 1 + setup.asked.seed})
     models = setup.pair(model, setup.asked.hydrogens if model == setup.model else None)
     settings = {"steps": setup.steps, "hydrogens": models[1].sha256, "threads": setup.threads}
     rows_of(

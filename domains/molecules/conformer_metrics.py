@@ -37,7 +37,7 @@ def etkdg(item: tuple[str, int, int, bool]) -> list[Molecule]:
     smiles, count, seed, relax = item
     mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
     options = rdDistGeom.ETKDGv3()
-    options.randomSeed, options.numThreads = seed, 1
+    options.randomSeed, options.numThreads = 1 + seed, 1  # of 0, RDKit makes all conformers alike
     made = list(rdDistGeom.EmbedMultipleConfs(mol, count, options))
     if not made:
         raise ValueError("ETKDG embeds no conformer")

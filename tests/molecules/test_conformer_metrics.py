@@ -75,3 +75,9 @@ def test_references_are_grouped_by_the_source(truth):
     found = references(packed)
     assert {s: len(m) for s, m in found.items()} == {BUTANOL: 2}
     assert wanted(found) == {BUTANOL: 4}
+
+
+def test_rdkits_conformers_differ_with_any_seed():
+    for seed in (0, 1):
+        made = etkdg(("CCCCC(=O)NCc1ccccc1", 3, seed, False))
+        assert len(made) == 3 and np.abs(made[0].positions - made[1].positions).max() > 0.1
