@@ -6,6 +6,7 @@ import streamlit as st
 
 from difusa.apps import form, job_page, jobs, listing, molecules_draw, molecules_list, molecules_rows, viewer3d
 from difusa.apps import molecules_words as words
+from difusa.apps.film import FRAMES
 from difusa.apps.rows import read
 
 VERBS = ("molecules generate", "molecules conformers")
@@ -32,9 +33,9 @@ def back(job: jobs.Job) -> None:
 
 def live(job: jobs.Job, _) -> None:
     """The newest estimate of one molecule, while the others are drawn beside it."""
-    if not (job.folder / "frames.json").exists():
+    if not (job.folder / FRAMES).exists():
         return
-    frames = jobs.read_json(job.folder / "frames.json")["frames"]
+    frames = jobs.read_json(job.folder / FRAMES)["frames"]
     left, right = st.columns([3, 2], gap="large")
     with left:
         viewer3d.view(frames[-1:], "sdf", _, key=f"live-{job.id}", name=f"live {job.id}", height=420)
@@ -99,7 +100,7 @@ def summary(job: jobs.Job, rows: list[dict], _) -> None:
 def view(job: jobs.Job, row: dict | None, _) -> None:
     """One molecule in 3D with what is known of it; or how one formed; or all conformers in turn."""
     sights = {"one": _("The chosen molecule")}
-    film = jobs.read_json(job.folder / "frames.json") if (job.folder / "frames.json").exists() else None
+    film = jobs.read_json(job.folder / FRAMES) if (job.folder / FRAMES).exists() else None
     if film:
         sights["film"] = _("How one formed")
     if job.request["verb"] == VERBS[1]:
