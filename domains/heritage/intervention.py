@@ -57,6 +57,12 @@ def write_results(source, target, picture, ready, restored: Restored, mask, how:
         sign(target, source, picture, restored, tasks, tools, wish.c2pa, mark)
         output = target.read_bytes()
     report = intervention(source, target, output, picture, ready, restored, chosen, marks, how, tasks, wish, tools)
+    if mark:
+        report["watermark"] = {k: mark[k] for k in ("key", "scheme", "payload", "strength", "decibel")}
+        report["notes"] = [
+            *report["notes"],
+            f"what was restored carries a watermark of {mark['strength']:g} grey levels of 256",
+        ]
     shown = {
         "before": bundles.shrunk(restored.before.pixels),
         AFTER[wish.pick]: bundles.shrunk(chosen.pixels),

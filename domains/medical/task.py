@@ -111,6 +111,7 @@ def translate(
         return run.write(
             report, to=to, sources=[{"contrast": s.contrast, "sha256": s.source.sha256} for s in read], plan=repr(plan),
             gate=word, notice=NOTICE, notes=[n for s in read for n in s.source.notes], **told,
+            watermark=mark and {k: mark[k] for k in ("key", "scheme", "payload", "strength")},
         )  # fmt: skip
 
 
