@@ -1,0 +1,236 @@
+"""The verb `difusa audit`: judge a synthetic set against the real one that its model learnt from."""
+
+import json
+import tarfile
+import tempfile
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+MANIFEST, AUDIT = "manifest.json", "audit.json"
+CACHE = "features"
+
+
+def audit(
+    dir: Path,
+    *,
+    against: Path,
+    report: Path,
+    holdout: Path | None = None,
+    domain: str | None = None,
+    attributes: Path | None = None,
+    real_attributes: Path | None = None,
+    label: str | None = None,
+    sources: Path | None = None,
+    target: Path | None = None,
+    style: str | None = None,
+    model: str | None = None,
+    reference: str | None = None,
+    data: Path | None = None,
+    policy: Path | None = None,
+    follow: Path | None = None,
+    repeats: int = 20,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict:
+    """Audit a synthetic set: fidelity and diversity, privacy, bias, usefulness, origin, dual use; one page and its JSON.
+
+    A figure fails beyond a threshold that the policy and real data against real data set together; of fewer than ten things
+    nothing is claimed. The same audit gives the same report. In a data set that `difusa batch` made, the verdicts are also kept
+    as DIR/audit.json, where `difusa release` looks for them.
+
+    dir: data set made by `difusa batch`, or a folder of pictures, NIfTI, SDF, SMILES or CIF files.
+    against: the real set that the model was trained on.
+    report: HTML page to write; its JSON lies beside it.
+    holdout: real things of the same kind that the model never saw: for copies and membership. Without them the training things
+        among themselves stand in, and membership is not judged.
+    domain: heritage, medical, molecules or materials; by default the one most files are of.
+    attributes: CSV of what is known of the synthetic things, whose column file (or id, or name) names them.
+    real_attributes: the same for the real things and the hold-out.
+    label: column that a model trained on the set should tell, for usefulness.
+    sources: TOML list of the sources of the training data, with licence and credit.
+    target: TOML file of wanted shares: [shares.ATTRIBUTE] group = share, and source = where they come from.
+    style: column (artist, say) by whose values the nearest sources are told.
+    model: the model that drew the set, to attack it by its losses on training and test examples of DATA.
+    reference: another model of the same kind, for the attack beside a reference.
+    data: the model's data folder; else the environment variable DIFUSA_DATA.
+    policy: an institution's own policy; by default the one that ships.
+    follow: JSON lines to which the figures are added, to see drift over releases.
+    repeats: draws that each figure of fidelity is taken over.
+    seed: of all draws.
+    progress: called with (done, total) audits.
+
+    Returns the report as JSON. Raises ValueError or OSError with the way out.
+    """
+    from difusa.ethics import policy as policies
+    from difusa.ethics.audit import Beside
+    from difusa.ethics.audit import audit as judge
+    from difusa.ethics.findings import as_json
+    from difusa.ethics.gate import sealed_audit
+    from difusa.ethics.law import origins
+    from difusa.ethics.loading import kind_of, kinds
+    from difusa.ethics.page import page
+    from difusa.shared.files import plain, write_atomic, write_json
+    from difusa.shared.passport.keys import mine
+    from difusa.shared.run import Run
+    from difusa.shared.sources import optout
+
+    rules, fingerprint = policies.read(policy)
+    folder, known = Path(dir), kinds()
+    wanted = domain or _domain(folder)
+    if wanted is not None and wanted not in known:
+        raise ValueError(f"--domain {wanted}: there are {', '.join(known)}")
+    kind = known[wanted] if wanted else kind_of(folder, known)
+    shares, origin = targets(target)
+    with Run("audit", seed=seed, progress=progress) as run:
+        other = taken(folder, kind, attributes, label)
+        real = taken(Path(against), kind, real_attributes, label)
+        held = taken(Path(holdout), kind, real_attributes, label) if holdout else None
+        beside = Beside(tuple(origins(sources)) if sources else (), optout(against), shares, origin, style)
+        found = judge(other, real, held, kind, rules, beside, seed=seed, repeats=repeats, progress=run.progress)
+        if model:
+            found = replace(
+                found, findings=found.findings + tuple(attacked(model, reference, data, rules.privacy.auc, seed))
+            )
+        about = {"set": str(folder), "against": str(against), "holdout": str(holdout or ""), **found.about}
+        about |= {
+            "left_out": len(other.refused),
+            "seed": seed,
+            "policy_sha256": fingerprint,
+            "content_sha256": content(folder),
+        }
+        about |= {"repair": repair(other, shares)} if shares else {}
+        found = replace(found, about=about)
+        told = plain(as_json(found))
+        write_atomic(Path(report), lambda p: p.write_bytes(page(found)))
+        write_json(Path(report).with_suffix(".json"), told)
+        if (folder / MANIFEST).exists():
+            write_json(folder / AUDIT, sealed_audit(told, mine()))
+        if follow:
+            followed(Path(follow), told)
+    say(told)
+    return told
+
+
+def _domain(folder: Path) -> str | None:
+    """What the manifest of a data set says; None for a plain folder."""
+    manifest = folder / MANIFEST
+    return json.loads(manifest.read_text(encoding="utf-8"))["recipe"]["domain"] if manifest.exists() else None
+
+
+def taken(path: Path, kind, table: Path | None, label: str | None):
+    """What lies at a path, be it a folder of files or a data set with shards."""
+    from difusa.ethics.loading import attributed, load, of_things
+    from difusa.shared.prepared import cached
+
+    cache = cached("x", 0).parent / CACHE
+    if not (path / MANIFEST).exists():
+        return load(path, kind, table, label, cache)
+    with tempfile.TemporaryDirectory() as held:
+        inside = unpacked(path, Path(held), kind.suffixes)
+        things, refused = kind.load(inside)
+    if not things:
+        raise ValueError(f"{path}: no shard holds a {kind.domain} thing that can be taken ({len(refused)} refused)")
+    samples = of_things(things, kind, refused, cache)
+    return attributed(indexed(samples, path), kind, table, label)
+
+
+def unpacked(folder: Path, out: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The first file of each sample of the shards that ends in one of the suffixes, written to `out`."""
+    files, seen = [], set()
+    for shard in sorted(folder.glob("shards/*.tar")):
+        with tarfile.open(shard) as tar:
+            for entry in tar:
+                name = Path(entry.name).name
+                stem = name.split(".")[0]
+                if not entry.isfile() or stem in seen or not name.lower().endswith(suffixes):
+                    continue
+                seen.add(stem)
+                (out / name).write_bytes(tar.extractfile(entry).read())
+                files.append(out / name)
+    return files
+
+
+def indexed(samples, folder: Path):
+    """The set with the columns of its Parquet index that hold few different values."""
+    import numpy as np
+    from pyarrow.parquet import read_table
+
+    path = folder / "index.parquet"
+    if not path.exists():
+        return samples
+    rows = {str(r["id"]): r for r in read_table(path).to_pylist()}
+    own = [rows.get(i.split("#")[0].split(".")[0], {}) for i in samples.ids]
+    place = ("shard", "offset", "size", "sha256", "id", "index", "reason", "refused", "valid", "seed")
+    names = [n for n in next(iter(rows.values()), {}) if n not in place]
+    columns = {n: np.array([str(r.get(n)) if r.get(n) is not None else "unknown" for r in own]) for n in names}
+    few = {n: c for n, c in columns.items() if 1 < len(set(c.tolist())) <= 20}
+    return replace(samples, attributes=samples.attributes | few)
+
+
+def content(folder: Path) -> str:
+    """Fingerprint of a data set's shards, or of a folder's files: what the verdicts belong to."""
+    import hashlib
+
+    from difusa.shared.files import sha256
+
+    files = sorted(folder.glob("shards/*.tar")) if (folder / MANIFEST).exists() else [folder] if folder.is_file() else sorted(
+        p for p in folder.rglob("*") if p.is_file()
+    )  # fmt: skip
+    lines = [f"{p.name} {sha256(p)}" for p in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def targets(path: Path | None) -> tuple[dict[str, dict[str, float]] | None, str]:
+    """Attribute -> group -> share, and their source, of a TOML file. Raises ValueError for another layout."""
+    if path is None:
+        return None, ""
+    table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    if not table.get("shares") or not table.get("source"):
+        raise ValueError(f'{path}: wanted shares are written as source = "..." and [shares.ATTRIBUTE] group = share')
+    return {a: {str(g): float(s) for g, s in groups.items()} for a, groups in table["shares"].items()}, table["source"]
+
+
+def repair(other, shares: dict) -> str:
+    """The recipe that tops up what is missing."""
+    from difusa.ethics.bias import recipe_of
+    from difusa.ethics.bias import repair as topped
+
+    return recipe_of({a: topped(other.attributes[a], t) for a, t in shares.items()})
+
+
+def attacked(model: str, reference: str | None, data: Path | None, limit: float, seed: int, count: int = 200) -> list:
+    """Membership inference on the model by its losses, and beside a reference model."""
+    from difusa.apps.train import data_folder
+    from difusa.domains.models import find
+    from difusa.ethics.membership import membership, model_losses
+
+    def losses(name: str):
+        return [model_losses(find(name), data_folder(data), split, count, seed=seed) for split in ("train", "test")]
+
+    members, strangers = losses(model)
+    found = membership("membership by the model's losses", -members, -strangers, limit)
+    if reference:
+        easy, hard = losses(reference)
+        found += membership("membership beside a reference model", easy - members, hard - strangers, limit)
+    return found
+
+
+def followed(path: Path, told: dict) -> None:
+    """Adds the figures of this audit to those of earlier ones, one line each."""
+    from difusa.shared.files import write_text
+
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    row = {"set": told["about"]["set"], "content": told["about"]["content_sha256"]}
+    row |= {f"{f['audit']}: {f['name']}": f["value"] for f in told["findings"] if f["value"] is not None}
+    write_text(path, before + json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def say(told: dict) -> None:
+    """The verdicts on the terminal, and what failed."""
+    for audit, verdict in told["verdicts"].items():
+        print(f"{audit:12} {verdict}")
+        for f in told["findings"]:
+            if f["audit"] == audit and f["verdict"] == "fail":
+                print(f"  {f['name']}: {f['value']} (n {f['n']}, threshold {f['threshold']}) {f['note']}")

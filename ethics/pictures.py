@@ -1,0 +1,127 @@
+"""Pictures as the audits see them: paintings, photographs, pages, and planes of scans shown as pictures."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from difusa.ethics.kind import Kind, unit_length
+from difusa.shared.phash import ALIKE, differing, mirrored, perceptual_hash
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
+
+
+def load(files: list[Path]) -> tuple[dict[str, np.ndarray], list[tuple[str, str]]]:
+    """Pictures uint8 [H, W, 3] by name, and those that cannot be read."""
+    from difusa.domains.heritage.metrics import read
+
+    found, refused = {}, []
+    for path in files:
+        try:
+            found[path.name] = read(path)
+        except (ValueError, OSError) as why:
+            refused.append((path.name, str(why)))
+    return found, refused
+
+
+def features(image: np.ndarray) -> np.ndarray:
+    """Class token [768] of the CLIP ViT-B/16 tower that shared.perceptual loads (0.05 to 0.2 s a picture on one core)."""
+    from difusa.shared.perceptual import tokens
+
+    return tokens(np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image, threads=1)[0]
+
+
+def inception(weights: Path):
+    """Features of the Inception network with which FID proper is defined (Heusel et al. 2017), for those who have its weights:
+    the TorchScript file pt_inception-2015-12-05 (as torch-fidelity and clean-fid use it) -> function picture -> [2048].
+
+    Pictures are brought to 299 px by antialiased bicubic interpolation, as clean-fid does (Parmar et al. 2022).
+    """
+    import torch
+    from PIL import Image
+
+    if not Path(weights).is_file():
+        raise ValueError(
+            f"{weights} does not exist: FID proper needs the Inception weights of 2015-12-05 as TorchScript"
+        )
+    network = torch.jit.load(str(weights), map_location="cpu").eval()
+
+    def call(image: np.ndarray) -> np.ndarray:
+        small = np.asarray(
+            Image.fromarray(image).convert("RGB").resize((299, 299), Image.Resampling.BICUBIC), np.float32
+        )
+        with torch.no_grad():
+            return network(torch.from_numpy(small.transpose(2, 0, 1))[None], return_features=True)[0].numpy()
+
+    return call
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two pictures are one by their perceptual hashes, mirrored ones too."""
+    theirs = perceptual_hash(b)
+    return min(differing(perceptual_hash(x), theirs) for x in (a, mirrored(a))) <= ALIKE
+
+
+def disguise(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A copy as it comes back: trimmed by up to 4 % a side, at another size and brightness, saved as JPEG of quality 60 to 90."""
+    from PIL import Image
+
+    height, width = image.shape[:2]
+    top, left, bottom, right = (rng.uniform(0, 0.04, 4) * [height, width, height, width]).astype(int)
+    part = image[top : height - bottom, left : width - right]
+    scale = rng.uniform(0.7, 1.2)
+    shape = max(8, round(part.shape[1] * scale)), max(8, round(part.shape[0] * scale))
+    lit = np.clip(part * rng.uniform(0.9, 1.1), 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(lit).resize(shape, Image.Resampling.BICUBIC).save(file, "JPEG", quality=int(rng.integers(60, 91)))
+    return np.asarray(Image.open(io.BytesIO(file.getvalue())))
+
+
+def about(image: np.ndarray) -> dict[str, object]:
+    """Shape and colour of a picture, in words; what else is known of it comes in a table of attributes."""
+    height, width = image.shape[:2]
+    shape = "upright" if height > 1.1 * width else "wide" if width > 1.1 * height else "square"
+    chroma = np.ptp(image.astype(np.int16), axis=2).mean() if image.ndim == 3 else 0.0
+    return {"shape": shape, "colour": "coloured" if chroma > 12 else "grey"}
+
+
+def itself(image: np.ndarray) -> np.ndarray:
+    return image
+
+
+KIND = Kind(
+    "heritage", SUFFIXES, load, features, unit_length, same, disguise, about, "CLIP ViT-B/16, class token", itself
+)
+
+
+def plane(scan) -> np.ndarray:
+    """The middle axial plane of a scan as grey uint8, 99.8th percentile of the scan = 255."""
+    values = np.asarray(scan.array, np.float32)
+    lowest, highest = np.percentile(values, [0.2, 99.8])
+    axis = int(np.abs(scan.affine[2, :3]).argmax())
+    middle = np.take(values, values.shape[axis] // 2, axis)
+    return np.uint8(np.clip((middle - lowest) / max(highest - lowest, 1e-6), 0, 1) * 255).T[::-1].copy()
+
+
+def load_scans(files: list[Path]) -> tuple[dict[str, np.ndarray], list[tuple[str, str]]]:
+    """The middle plane of each scan, and why the others cannot be read."""
+    from difusa.domains.medical.readers import load_all
+
+    found, refused = {}, []
+    for path, scan in load_all(files):
+        if isinstance(scan, Exception):
+            refused.append((path.name, str(scan)))
+        else:
+            found[path.name] = plane(scan)
+    return found, refused
+
+
+def of_plane(image: np.ndarray) -> dict[str, object]:
+    """How much of the plane shows tissue."""
+    return {"tissue share": float((image > 25).mean())}
+
+
+SCANS = Kind(
+    "medical", (".nii", ".nii.gz"), load_scans, features, unit_length, same, disguise, of_plane,
+    "CLIP ViT-B/16, class token of the middle axial plane", itself,
+)  # fmt: skip

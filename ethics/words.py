@@ -1,0 +1,100 @@
+"""What the audit report says, English beside Brazilian Portuguese. Keys that begin "about " are said in full in both."""
+
+MEANING = (
+    "Each figure is judged against a threshold that stood before: what real things score against other real things, made looser "
+    "by the policy's factor and by chance. A pass is no proof of safety; of fewer than ten things nothing is claimed."
+)
+PORTUGUESE = {
+    "Audit of a synthetic data set": "Auditoria de um conjunto de dados sintéticos",
+    MEANING: "Cada valor é julgado contra um limite fixado antes: o que coisas reais obtêm contra outras coisas reais, "
+        "afrouxado pelo fator da política e pelo acaso. Aprovação não é prova de segurança; com menos de dez itens nada se "
+        "afirma.",
+    "What was audited": "O que foi auditado",
+    "finding": "achado", "value": "valor", "95 % interval": "intervalo de 95 %", "n": "n", "threshold": "limite",
+    "verdict": "veredito", "what it says": "o que diz",
+    "pass": "aprovado", "fail": "reprovado", "noted": "anotado", "no claim": "sem afirmação", "not done": "não realizada",
+    "fidelity": "fidelidade e diversidade", "privacy": "privacidade", "bias": "viés", "usefulness": "utilidade",
+    "origin": "direito e origem", "safety": "duplo uso e segurança",
+    "about fidelity": "o quanto se parece com o real, e quanto dele cobre",
+    "about privacy": "o que revela daquilo com que o modelo foi treinado",
+    "about bias": "quem fica de fora ou é mal atendido",
+    "about usefulness": "se um modelo treinado com ele funciona em dados reais",
+    "about origin": "de quem são as obras, sob qual licença, e quem não quis participar",
+    "about safety": "se contém o que não se deve divulgar",
+    "domain": "domínio", "features": "características", "set": "conjunto", "against": "contra", "real_n": "n real",
+    "holdout": "reservado", "policy": "política", "policy_sha256": "sha256 da política", "seed": "semente",
+    "left_out": "deixados de fora", "content_sha256": "sha256 do conteúdo", "seconds": "segundos",
+    "holdout_n": "n reservado", "repair": "receita de reparo", "attribution": "atribuição",
+    "real (grey) and synthetic (red), on the first two axes of the real set":
+        "real (cinza) e sintético (vermelho), nos dois primeiros eixos do conjunto real",
+    "Frechet distance": "distância de Fréchet", "kernel distance": "distância de núcleo (MMD²)",
+    "precision": "precisão", "density": "densidade", "alpha-precision": "precisão alfa", "recall": "revocação",
+    "coverage": "cobertura", "beta-recall": "revocação beta", "authenticity": "autenticidade", "Vendi score": "escore de Vendi",
+    "real against real: {null}; n is the size of each draw":
+        "real contra real: {null}; n é o tamanho de cada sorteio",
+    "blank pictures": "imagens vazias", "black, white or one tone": "pretas, brancas ou de um só tom",
+    "grid in the spectrum": "grade no espectro", "checkerboard": "padrão xadrez", "blur": "desfoque",
+    "noise or over-sharpening": "ruído ou nitidez excessiva", "clipped tones": "tons saturados",
+    "share of pictures beyond what {inside} % of the real ones show":
+        "parte das imagens além do que {inside} % das reais mostram",
+    "copies of training things": "cópias de itens do treino",
+    "nearer than {limit} to a training thing, or the same by the domain's own comparison; chance allows {expected}":
+        "mais perto que {limit} de um item do treino, ou igual pela comparação do próprio domínio; o acaso permite {expected}",
+    "near the training data": "proximidade ao treino",
+    "p of Fisher's exact test; {ours} of {n} lie as near as {theirs} of {m} real hold-outs":
+        "p do teste exato de Fisher; {ours} de {n} estão tão perto quanto {theirs} de {m} itens reais reservados",
+    "p of Fisher's exact test; {ours} of {n} lie as near as {theirs} of {m} training things to each other":
+        "p do teste exato de Fisher; {ours} de {n} estão tão perto quanto {theirs} de {m} itens do treino entre si",
+    "duplicates in the set": "repetições no conjunto", "in the real set: {own}": "no conjunto real: {own}",
+    "control: planted copies found": "controle: cópias plantadas encontradas",
+    "disguised copies planted on purpose: an audit that misses them proves nothing, and fails":
+        "cópias disfarçadas plantadas de propósito: uma auditoria que não as encontra nada prova, e reprova",
+    "membership from the set alone": "pertencimento só pelo conjunto",
+    "membership by the model's losses": "pertencimento pelas perdas do modelo",
+    "membership beside a reference model": "pertencimento com modelo de referência",
+    "hits at 1 % false alarms": "acertos com 1 % de alarmes falsos",
+    "AUC of {m} members against {n} strangers": "AUC de {m} membros contra {n} estranhos",
+    "membership from the set alone: needs 40 real things that the model never saw, by --holdout":
+        "pertencimento só pelo conjunto: precisa de 40 itens reais que o modelo nunca viu, por --holdout",
+    "singling out": "individualização", "linking": "vinculação",
+    "gain over guesses about real rows never trained on; columns: {names}":
+        "ganho sobre palpites a respeito de linhas reais nunca treinadas; colunas: {names}",
+    "coverage, worst group": "cobertura, pior grupo", "coverage, gap": "cobertura, diferença",
+    "plausibility, worst group": "plausibilidade, pior grupo", "plausibility, gap": "plausibilidade, diferença",
+    "groups without a claim": "grupos sem afirmação", "too few in: {few}": "poucos em: {few}",
+    "worst group: {worst}; real against real there: {null}": "pior grupo: {worst}; real contra real ali: {null}",
+    "greatest less least of {groups} groups, by fairlearn": "maior menos menor de {groups} grupos, por fairlearn",
+    "representation": "representação", "representation, worst group": "representação, pior grupo",
+    "{worst}: target {share} ({source})": "{worst}: meta {share} ({source})",
+    "distance from the target": "distância da meta",
+    "total variation: 0 = as the target, 1 = nothing in common": "variação total: 0 = como a meta, 1 = nada em comum",
+    "no attribute has several groups: give a table of attributes":
+        "nenhum atributo tem vários grupos: forneça uma tabela de atributos",
+    "skill kept": "desempenho mantido", "{what}: {ours} against {theirs}": "{what}: {ours} contra {theirs}",
+    "the labels cannot be told even by the real model": "nem o modelo real distingue os rótulos",
+    "no labels in both sets: name a column by --label": "sem rótulos nos dois conjuntos: nomeie uma coluna por --label",
+    "without a source": "sem fonte", "of the training things": "dos itens do treino",
+    "under another licence": "sob outra licença", "licences not allowed: {names}": "licenças não permitidas: {names}",
+    "opted out, in the training data": "recusados, no treino", "opted out, in the set": "recusados, no conjunto",
+    "no list of sources: name one by --sources, see {file}": "sem lista de fontes: nomeie uma por --sources, veja {file}",
+    "share of the training data: {own}": "parte do treino: {own}",
+    "on the block list": "na lista de bloqueio",
+    "which ones is not told; ask whoever keeps the list": "quais, não se diz; pergunte a quem guarda a lista",
+    "structural alerts": "alertas estruturais",
+    "PAINS, BRENK, NIH and ChEMBL alerts; in the real set {theirs}":
+        "alertas PAINS, BRENK, NIH e ChEMBL; no conjunto real {theirs}",
+    "no screen is known for the domain {domain}": "nenhuma triagem é conhecida para o domínio {domain}",
+    "": "",
+}  # fmt: skip
+ENGLISH = {
+    "about fidelity": "how much it looks like the real, and how much of it it covers",
+    "about privacy": "what it gives away of what the model learnt from",
+    "about bias": "whom it leaves out or serves worse",
+    "about usefulness": "whether a model trained on it works on real data",
+    "about origin": "whose works, under which licence, and who did not want to take part",
+    "about safety": "whether it holds what must not be passed on",
+    "What the verdicts mean": MEANING,
+    "real_n": "real n", "left_out": "left out", "policy_sha256": "policy's sha256", "content_sha256": "content's sha256",
+    "holdout": "hold-out", "holdout_n": "hold-out n",
+}  # fmt: skip
+PORTUGUESE["What the verdicts mean"] = PORTUGUESE[MEANING]
