@@ -13,6 +13,7 @@ import numpy as np
 
 from difusa.domains.heritage.network import KINDS
 from difusa.shared.seeds import stream
+from difusa.shared.sources import permitted
 
 SPLITS = ("train", "calibrate", "test")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
@@ -37,11 +38,16 @@ def split_of(key: str) -> str:
 
 
 def items(data: Path | str, split: str) -> list[Item]:
-    """The pictures of one split, in a fixed order. Raises FileNotFoundError with the expected layout when there are none."""
+    """The pictures of one split, in a fixed order, without those that may not be trained on (shared.sources).
+
+    Raises FileNotFoundError with the expected layout when there are none.
+    """
     if split not in SPLITS:
         raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
     root = Path(data)
     found = [i for i in _all(root) if split_of(i.key) == split]
+    left_out = permitted([i.path for i in found], root)[1]
+    found = [i for i in found if i.path not in left_out]
     if not found:
         raise FileNotFoundError(
             f"no {split} pictures under {root}: expected heritage/paintings256 and so on, or picture files"

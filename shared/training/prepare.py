@@ -11,6 +11,7 @@ import numpy as np
 
 from difusa.shared.files import write_atomic, write_json
 from difusa.shared.run import Run
+from difusa.shared.sources import optout, refusal, rules
 
 SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 JOURNAL, LIST = "prepared.jsonl", "prepared.json"
@@ -40,8 +41,9 @@ def prepare(
 ) -> dict:
     """Check a folder of pictures, and write the fit ones upright, as sRGB, in one size, without metadata.
 
-    Corrupt, tiny, animated and duplicate files are left out and listed with the reason in OUT/prepared.json. A run that
-    was cut off goes on where it stopped; a changed source file is done again; sources are never touched.
+    Corrupt, tiny, animated and duplicate files are left out and listed with the reason in OUT/prepared.json, and so are those
+    whose owners do not want them trained on (SOURCE/optout.txt, DIFUSA_OPTOUT, TDMRep, XMP, noai). A run that was cut off
+    goes on where it stopped; a changed source file is done again; sources are never touched.
 
     source: folder of pictures; its subfolders too.
     out: folder for the prepared pictures, PNG, in the same subfolders.
@@ -61,13 +63,16 @@ def prepare(
             raise ValueError(f"no pictures in {source}: expected files that end in {' '.join(SUFFIXES)}")
         known = _journal(out, plan)
         names = targets([p.relative_to(source) for p in files])
+        refused = optout(source), rules(source)
         rows, first = [], {}
         with (out / JOURNAL).open("a", encoding="utf-8") as journal:
             for number, (path, target) in enumerate(zip(files, names)):
                 stamp = [path.stat().st_size, path.stat().st_mtime_ns]
                 name = path.relative_to(source).as_posix()
                 row = known.get(name)
-                if row is None or row["stamp"] != stamp or not _stands(row, target, first, out):
+                if why := _kept_back(path, source, refused):
+                    row = {"file": name, "stamp": stamp, "reason": why, "kept_back": True}
+                elif row is None or row["stamp"] != stamp or "kept_back" in row or not _stands(row, target, first, out):
                     row = {"file": name, "stamp": stamp} | one(path, out, target, plan, first)
                     journal.write(json.dumps(row, ensure_ascii=False) + "\n")
                     journal.flush()
@@ -221,6 +226,14 @@ def _from_profile(image, profile: bytes, notes: list[str]):
         ]
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         return image, [*notes, f"ICC profile not usable: {error}"]
+
+
+def _kept_back(path: Path, source: Path, refused) -> str:
+    """Why a picture may not be trained on; of what cannot be opened `one` tells."""
+    try:
+        return refusal(path, source, *refused)
+    except OSError:
+        return ""
 
 
 def _stands(row: dict, target: str, first: dict[str, str], out: Path) -> bool:
