@@ -38,11 +38,12 @@ def bench(
 
     name: heritage (the restorer against its peers, task by task), samplers (quality against network evaluations), molecules
         (generated molecules and conformers beside held-out data, speed, symmetry), materials (generated and predicted crystals
-        beside held-out data and substitution, speed, symmetry) or medical (translated scans beside baselines, intervals, the
-        gate, whole volumes, synthetic data that helps).
+        beside held-out data and substitution, speed, symmetry), medical (translated scans beside baselines, intervals, the
+        gate, whole volumes, synthetic data that helps) or detection (real and generated items told apart: pictures, molecules,
+        crystals, scans).
     data: the data folder; else the environment variable DIFUSA_DATA.
     n: heritage 100 crops, samplers 24, molecules 10,000 in each set, materials 1,000, medical 20 simulated people (200 for the
-        intervals); fewer with --quick.
+        intervals), detection 100 molecules, 60 crystals, 24 simulated people; fewer with --quick.
     quick: a small version in under two minutes, written to NAME-quick.json.
     tasks: comma-separated; all when left out, and an unknown one names those there are.
     resume: keep rows and items that are already measured.
@@ -70,12 +71,14 @@ def bench(
     Returns the report. Raises ValueError for a bench that does not exist, an option it has no use for, or when the data that
     it cannot do without are missing.
     """
+    from difusa.apps import detection_bench
     from difusa.domains import NAMES, domain
     from difusa.shared.bench import Bench
-    from difusa.shared.benchmark import Asked
+    from difusa.shared.benchmark import Asked, Benchmark
     from difusa.shared.run import Run, set_threads
 
     known = {key: value for one in NAMES for key, value in domain(one).benches.items()}
+    known |= {"detection": Benchmark(detection_bench.measure, ("n",))}  # over all domains
     if name not in known:
         raise ValueError(f"no bench is called {name!r}: there are {', '.join(known)}")
     given = data or (Path(os.environ["DIFUSA_DATA"]) if os.environ.get("DIFUSA_DATA") else None)

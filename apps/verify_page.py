@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from difusa.apps import detect_part
 from difusa.apps.i18n import session_language, translator
 from difusa.apps.verify import marked, trusted
 from difusa.apps.verify_words import BY_MARK, headline, meaning, told
@@ -36,12 +37,16 @@ def draw() -> None:
     if not given:
         st.info(_("Choose a file to begin. It stays on this machine."))
         return
+    files = {plain(u.name): u.getvalue() for u in given}
     for found in judged(given, trust):
         show(found, _)
+        name = Path(found.path).name
+        if name in files and not name.endswith(SIDECAR):
+            detect_part.draw(name, files[name], _)
     st.caption(
         _(
-            "This page reads signatures. It does not judge whether a file without one was made by a machine, and a signature "
-            "says who vouches for a file, not that what it shows is true."
+            "A signature says who vouches for a file, not that what it shows is true. What the detector says is an estimate, and "
+            "no expert opinion."
         )
     )
 

@@ -1,0 +1,57 @@
+"""What the detector says of a file, as a part of the page "Verify": verdict, confidence band, heat map, on what it was tested."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from difusa.apps import detect_words
+from difusa.apps.detect import Row, judged
+from difusa.shared.forensics.judging import GENERATED, NO_SIGN, UNSURE
+
+BOXES = {GENERATED: st.warning, NO_SIGN: st.success, UNSURE: st.info}
+MOST = 5  # rows of a file that are shown
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def rows_of(name: str, content: bytes) -> list[Row]:
+    """The detector's rows on an uploaded file; kept, because judging takes seconds and the page is drawn again at each click."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        return judged(path)
+
+
+def draw(name: str, content: bytes, _: Callable[[str], str]) -> None:
+    """The rows of one file."""
+    with st.spinner(_("Looking for traits of generated files ...")):
+        rows = rows_of(name, content)
+    st.markdown(f"**{_('Does it look generated?')}**")
+    for row in rows[:MOST]:
+        show(row, _)
+    if len(rows) > MOST:
+        st.caption(_("and {n} more; difusa detect tells them all").format(n=len(rows) - MOST))
+
+
+def show(row: Row, _: Callable[[str], str]) -> None:
+    """One row."""
+    if row.judged is None:
+        st.caption(_("The detector judges pictures, scans, molecules and crystals. This file it cannot judge."))
+        return
+    said = row.judged
+    BOXES[said.verdict](f"**{detect_words.headline(said, _)}** {detect_words.meaning(said, _)}")
+    if words := detect_words.outside(said, _):
+        st.write(words)
+    st.progress(said.probability, text=detect_words.band(said, _))
+    if row.heat is not None:
+        st.image(
+            row.heat,
+            caption=_("Red: where it looks generated. Blue: where it does not. A hint where to look, no outline."),
+            width=384,
+        )
+    with st.expander(_("On what the detector was tested")):
+        for one in said.tested_on:
+            st.markdown(f"- {detect_words.tested(one, _)}")
+        st.markdown(f"- {detect_words.alarms(said, _)}")

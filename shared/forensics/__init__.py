@@ -1,0 +1,1 @@
+"""Forensics: is it generated? Pictures, scans, molecules and crystals, each with an answer that includes "unsure"."""
