@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from difusa.shared.benchmark import Benchmark
+from difusa.shared.factory import Factory
 
 
 def late(package: str) -> Callable[[str, str], Callable]:
@@ -43,7 +44,10 @@ class Trainable:
 
 @dataclass(frozen=True)
 class Domain:
-    """One application domain: its file formats, its models, its metrics, its verbs (documented Python functions), its benches."""
+    """One application domain: its file formats, its models, its metrics, its verbs (documented Python functions), its benches.
+
+    factory() -> how it makes data sets; None where it makes none.
+    """
 
     name: str
     load: Callable
@@ -52,3 +56,4 @@ class Domain:
     models: dict[str, Trainable]
     verbs: dict[str, Callable] = field(default_factory=dict)
     benches: dict[str, Benchmark] = field(default_factory=dict)
+    factory: Callable[[], Factory] | None = None

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 import psutil
 
 PATIENCE = 10
+DIED = "its process died"  # how the reason begins where it did
 START = 120.0  # seconds that a child may take to import what the function needs
 
 
@@ -115,7 +116,7 @@ def _outcome(child: Child, ready: bool) -> Outcome | None:
         try:
             return child.pipe.recv()
         except (EOFError, OSError):
-            return Outcome(None, f"its process died with status {_status(child)}", 0.0)
+            return Outcome(None, f"{DIED} with status {_status(child)}", 0.0)
     if not child.late():
         return None
     child.end()

@@ -65,4 +65,5 @@ DOMAIN = Domain(
         ),
         "samplers": Benchmark(late("bench_run", "samplers"), ("n", "model")),
     },
+    factory=late("making", "factory"),
 )

@@ -91,4 +91,5 @@ DOMAIN = Domain(
             ("n", "model", "steps", "batch", "seeds", "costly", "workers", "checkpoints", "samples"),
         ),
     },
+    factory=late("making", "factory"),
 )

@@ -93,8 +93,13 @@ class Examples:
 
 def window(head, size: tuple[int, int], rng: np.random.Generator):
     """Affine and shape of a plane of 1 mm pixels somewhere through the cerebrum."""
+    return around(head, int(head.levels[rng.integers(len(head.levels))]), size, rng)
+
+
+def around(head, level: int, size: tuple[int, int], rng: np.random.Generator):
+    """The same through a plane of the head's label map (third index)."""
     low, high = head.box
-    z = float(head.affine[2] @ [0, 0, head.levels[rng.integers(len(head.levels))], 1])
+    z = float(head.affine[2] @ [0, 0, level, 1])
     wide = np.array([size[1], size[0]])
     reach = np.maximum((high[:2] - low[:2] - wide) / 2 + 6, 0)
     corner = (low[:2] + high[:2]) / 2 - wide / 2 + reach * rng.uniform(-1, 1, 2)

@@ -26,7 +26,17 @@ def save(scan: Scan, out, made: Made, identity: bool = False) -> Path:
 
 
 def save_nifti(scan: Scan, path: Path, made: Made) -> Path:
-    """The volume, its affine as sform (and as qform where it has no shear), and path.json beside it."""
+    """The volume, and path.json beside it."""
+    data = nifti(scan, made, path.suffix.lower() == ".gz")
+    write_atomic(path, lambda temporary: temporary.write_bytes(data))
+    write_json(path.with_name(stem(path) + ".json"), told(scan, made))
+    return path
+
+
+def nifti(scan: Scan, made: Made, packed: bool = True) -> bytes:
+    """A NIfTI file, gzipped where `packed`: its affine as sform, and as qform where it has no shear."""
+    import gzip
+
     import nibabel
 
     image = nibabel.Nifti1Image(scan.array, scan.affine, dtype=scan.array.dtype)
@@ -36,20 +46,8 @@ def save_nifti(scan: Scan, path: Path, made: Made) -> Path:
     image.set_qform(scan.affine if rigid else None, code=int(rigid))
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = made.notice.encode()
-    if path.suffix.lower() == ".gz":  # a fixed date and no name inside: the same scan gives the same bytes
-        import gzip
-
-        def write(temporary):
-            with open(temporary, "wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-                packed.write(image.to_bytes())
-    else:
-
-        def write(temporary):
-            temporary.write_bytes(image.to_bytes())
-
-    write_atomic(path, write)
-    write_json(path.with_name(stem(path) + ".json"), told(scan, made))
-    return path
+    # a fixed date and no name inside: the same scan gives the same bytes
+    return gzip.compress(image.to_bytes(), 6, mtime=0) if packed else image.to_bytes()
 
 
 def told(scan: Scan, made: Made) -> dict:

@@ -100,4 +100,5 @@ DOMAIN = Domain(
             ("n", "model", "hydrogens", "steps", "batch", "seeds", "costly", "workers", "checkpoints"),
         ),
     },
+    factory=late("making", "factory"),
 )

@@ -102,20 +102,20 @@ class Recipe:
 
     def sha256(self) -> str:
         """Fingerprint of every value that differs from its default, so that new keys leave old recipes the same."""
-        return hashlib.sha256(repr(_said(self)).encode()).hexdigest()
+        return hashlib.sha256(repr(said(self)).encode()).hexdigest()
 
 
-def _said(value):
+def said(value):
     """The fields of a dataclass that differ from their defaults, as nested dicts."""
     if isinstance(value, tuple):
-        return [_said(v) for v in value]
+        return [said(v) for v in value]
     if not dataclasses.is_dataclass(value):
         return value
     default = {
         f.name: f.default_factory() if callable(f.default_factory) else f.default for f in dataclasses.fields(value)
     }
     own = {name: getattr(value, name) for name in default}
-    return {name: _said(v) for name, v in own.items() if v != default[name]}
+    return {name: said(v) for name, v in own.items() if v != default[name]}
 
 
 def read_recipe(path: Path | str) -> Recipe:
