@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from difusa.datasets.croissant import write_croissant
+from difusa.datasets.reading import open as open_set
 from difusa.datasets.sheets import write_sheets
 from difusa.datasets.work import Bench
 from difusa.shared.files import write_atomic
@@ -24,7 +25,7 @@ def finish(out: Path, manifest: dict, bench: Bench, records: Sequence[dict], wat
     write_atomic(out / INDEX, lambda temporary: _write(table, temporary))
     told = figures(rows, records, bench, watts)
     write_croissant(out / CROISSANT, manifest, records, table.schema, bench)
-    write_sheets(out, manifest, bench, told)
+    write_sheets(out, manifest, bench, told, open_set(out, valid=False).kinds)
     return told
 
 

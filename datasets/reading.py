@@ -54,6 +54,11 @@ class Samples:
         ]
         self.rows = rows.filter(keep).select(["id", "shard", "offset", "size", "sha256", "label"]).to_pylist()
 
+    @property
+    def kinds(self) -> list[str]:
+        """Suffixes of the first sample's files; none where nothing could be made."""
+        return [suffix(n) for n in members(self.stretch(self.rows[0]))] if self.rows else []
+
     def __len__(self) -> int:
         return len(self.rows)
 

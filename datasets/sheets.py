@@ -1,6 +1,7 @@
 """Datasheet (Gebru et al. 2021, arXiv:1803.09010) and card of a data set in English and Portuguese, filled from its run."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from string import Template
 
@@ -17,10 +18,11 @@ WORDS = {
 SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**9, "n>1M"))
 
 
-def write_sheets(out: Path, manifest: dict, bench: Bench, told: dict) -> None:
-    """Writes datasheet.LANGUAGE.md and card.LANGUAGE.md for both languages."""
+def write_sheets(out: Path, manifest: dict, bench: Bench, told: dict, kinds: Collection[str]) -> None:
+    """Writes datasheet.LANGUAGE.md and card.LANGUAGE.md for both languages; kinds: suffixes of the files that there are."""
     for language, place in LANGUAGES.items():
         values = values_of(manifest, bench, told, place)
+        values["files"] = files_of(bench, kinds, place)
         for kind in ("datasheet", "card"):
             template = Template((TEMPLATES / f"{kind}.{language}.md").read_text(encoding="utf-8"))
             write_text(Path(out) / f"{kind}.{language}.md", template.substitute(values))
@@ -44,8 +46,6 @@ def values_of(manifest: dict, bench: Bench, told: dict, place: int) -> dict[str,
 
     valid = told["valid"]
     shares = [number(100 * valid[k], 1) for k in ("value", "low", "high")]
-    files = {"json": ("what the index tells of the sample", "o que o índice diz da amostra"), **bench.factory.files}
-    files["passport.json"] = ("signed record of the sample's files", "registro assinado dos arquivos da amostra")
     cells = [[_conditions(c["conditions"], word("all")), number(c["count"])] for c in told["cells"]]
     ranges = [[f"{k}: {low} – {high}", number(told["count"])] for k, (low, high) in recipe.conditions.ranges.items()]
     return {
@@ -65,7 +65,6 @@ def values_of(manifest: dict, bench: Bench, told: dict, place: int) -> dict[str,
         "shards": number(told["shards"]),
         "megabytes": number(told["bytes"] / 1e6, 1),
         "valid": f"{shares[0]} % [{shares[1]}, {shares[2]}]",
-        "files": table((word("file"), word("what")), [[f"`ID.{k}`", v[place]] for k, v in files.items()]),
         "facts": table((word("field"), word("what")), [[f"`fact_{k}`", v[place]] for k, v in bench.factory.facts.items()]),
         "cells": table((word("conditions"), word("samples")), cells + ranges),
         "reasons": _reasons(told["reasons"], word, number),
@@ -84,6 +83,15 @@ def values_of(manifest: dict, bench: Bench, told: dict, place: int) -> dict[str,
         "audits": ", ".join(recipe.audits) or word("none"),
         "size": next(name for most, name in SIZES if told["count"] < most),
     }  # fmt: skip
+
+
+def files_of(bench: Bench, kinds: Collection[str], place: int) -> str:
+    """What each file of a sample is; of numbered ones one for all."""
+    there = {re.sub(r"\b\d{4}\b", "NNNN", k) for k in kinds}
+    known = {"json": ("what the index tells of the sample", "o que o índice diz da amostra"), **bench.factory.files}
+    known["passport.json"] = ("signed record of the sample's files", "registro assinado dos arquivos da amostra")
+    rows = [[f"`ID.{k}`", v[place]] for k, v in known.items() if k in there]
+    return table((WORDS["file"][place], WORDS["what"][place]), rows)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
 
 import numpy as np
 
@@ -22,7 +24,8 @@ class Options:
 
     contrasts: separated by commas; spacing: millimetres between voxels; size: rows and columns of a slab, planes: its planes, 0
     for the whole head; labels: folder of whole-head label maps, by default those of DIFUSA_DATA or the MNI152 head; split: of
-    the former, train, calibrate or test; watermark: mark all contrasts of a sample, off its lesions.
+    the former, train, calibrate or test; watermark: mark all contrasts of a sample, off its lesions. format: nifti, or dicom: a
+    file a plane; masks stay NIfTI.
     """
 
     contrasts: str = "T1,T2,FLAIR"
@@ -32,6 +35,7 @@ class Options:
     labels: str | None = None
     split: str = "train"
     watermark: bool = True
+    format: Literal["nifti", "dicom"] = "nifti"
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,8 @@ def factory() -> Factory:
     files = {}
     for name in CONTRASTS:
         files[f"{name.lower()}.nii.gz"] = tuple(text.format(name) for text in scan)
-        files[f"{name.lower()}.json"] = (
-            f"how {name} was measured (BIDS names)",
-            f"como {name} foi medido (nomes do BIDS)",
-        )
+        files[f"{name.lower()}.NNNN.dcm"] = (f"{name}, a DICOM file a plane", f"{name}, um arquivo DICOM por plano")
+        files[f"{name.lower()}.json"] = (f"how {name} was measured (BIDS)", f"como {name} foi medido (BIDS)")
     files["tissues.nii.gz"] = ("tissue of each voxel; sidecar: names", "tecido de cada voxel")
     files["mask.nii.gz"] = ("1 lesion, 2 oedema, 3 tumour, 4 dead tissue", "1 lesão, 2 edema, 3 tumor, 4 necrose")
     signed = tuple(f for f in files if f.endswith(".nii.gz"))
@@ -128,6 +130,8 @@ def simulated(row: Row, contrasts: tuple[str, ...], options: Options, heads: lis
     from difusa.domains.medical.simulate import person, scans
     from difusa.domains.medical.synthesizing import MASKS, facts, settings, sick, stored, volumes
     from difusa.domains.medical.tissues import INDEX, NAMES, mask
+    from difusa.shared.files import plain
+    from difusa.shared.passport.signing import digest
 
     wish = row.conditions
     how = Spoiling(
@@ -137,17 +141,18 @@ def simulated(row: Row, contrasts: tuple[str, ...], options: Options, heads: lis
     who = person(heads, seed, row.stream, how, wish.pathology)
     affine, shape = slab(who, options, seed, row)
     images, tissue, used = scans(who, contrasts, seed, row.stream, affine, shape, how)
+    simulator = ("simulator", digest(plain([asdict(options), asdict(wish)])))  # so that other recipes have other UIDs
     files, marks = {}, {}
     where = (tissue != INDEX["air"]) & (sick(tissue) == 0)
     for name in contrasts:
-        note = Made("simulated", seed, row.stream, settings=facts(who, used.get(name)))
+        note = Made("simulated", seed, row.stream, simulator, settings=facts(who, used.get(name)))
         scan = stored(images[name], affine, name, settings(used.get(name), who.field))
         if options.watermark and where.any():
             scan, marks[f"{name.lower()}.nii.gz"] = marked(scan, where, seed, row.stream, wish)
-        files[f"{name.lower()}.nii.gz"] = nifti(scan, note)
+        files |= {f"{name.lower()}.{k}": data for k, data in WRITERS[options.format](scan, note).items()}
         files[f"{name.lower()}.json"] = _json(told(scan, note))
     for name, array, names in (("tissues", tissue, NAMES), ("mask", sick(tissue), ("none", *MASKS))):
-        note = Made("simulated", seed, row.stream, settings={"Labels": dict(enumerate(names))})
+        note = Made("simulated", seed, row.stream, simulator, settings={"Labels": dict(enumerate(names))})
         files[f"{name}.nii.gz"] = nifti(Scan(array, affine), note)
     told_ml = {f"{k.replace(' ', '_')}_ml": v for k, v in volumes(tissue, options.spacing).items()}
     known = {"head": who.head.name, "field": who.field, "atrophy_mm": who.settings["atrophy_mm"]} | told_ml
@@ -186,6 +191,24 @@ def marked(scan, where: np.ndarray, *parts: object):
     strength = HU if scan.contrast == "CT" else SHARE * SCALE
     array, facts = put(scan.array, scan.affine, mine(), *parts, strength=strength, where=where)
     return replace(scan, array=array), facts
+
+
+def as_nifti(scan, made) -> dict[str, bytes]:
+    """One file."""
+    from difusa.domains.medical.export import nifti
+
+    return {"nii.gz": nifti(scan, made)}
+
+
+def as_dicom(scan, made) -> dict[str, bytes]:
+    """A file a plane; UIDs follow from the seed, the index and the simulator's settings."""
+    from difusa.domains.medical.dicom_export import save_dicom
+
+    with TemporaryDirectory() as place:
+        return {p.name: p.read_bytes() for p in sorted(save_dicom(scan, Path(place) / "series", made).iterdir())}
+
+
+WRITERS = {"nifti": as_nifti, "dicom": as_dicom}
 
 
 def _json(value: dict) -> bytes:
