@@ -20,7 +20,8 @@ from difusa.shared.passport.saying import Said
 AUDIT = "privacy"
 TAIL = 0.1  # of the real distances, from which the law of the smallest is fitted
 EXPECTED = 0.01  # copies that chance may produce in the whole set, by that law
-NEAR = 0.05  # quantile of the real distances below which two things are compared themselves, and of the exact test
+COMPARED = 0.5  # quantile of the real distances below which two things are compared themselves
+NEAR = 0.05  # quantile of the real distances that the exact test counts
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def law(distances: np.ndarray) -> Law:
     edge = known[k]
     # unbiased Hill estimate; its standard error is dimension / sqrt(k)
     dimension = (k - 1) / np.log(edge / known[:k]).sum()
-    return Law(float(edge), k / len(known), float(max(dimension, 0.5)), float(np.quantile(known, NEAR)))
+    return Law(float(edge), k / len(known), float(max(dimension, 0.5)), float(np.quantile(known, COMPARED)))
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,12 @@ class Kind:
 
 
 def unit_length(real: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Directions: what a network's features say lies in the angle between them."""
+    """Directions as seen from the real mean: what a network's features say lies in the angle between them."""
+    mean = real.mean(0)
 
     def scaled(features: np.ndarray) -> np.ndarray:
-        return (features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+        away = features - mean
+        return (away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
     return scaled
 

@@ -70,7 +70,9 @@ def test_the_domains_own_comparison_decides_among_the_near():
     close = samples(other)
     found, hits = copies(close, samples(train), calibrated(samples(train), None), lambda a, b: True, 0.0, 0.01)
     assert found[0].verdict == FAIL
-    assert 0 < hits.sum() < 30  # about as many as real things lie nearer than their own 5 % quantile
+    assert (
+        60 < hits.sum() < 140
+    )  # half of 200, as real things lie nearer than their own median; give or take 4 sd of 7, and of it
 
 
 def test_a_blind_audit_fails_its_control():
