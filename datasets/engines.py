@@ -36,9 +36,9 @@ def dask(tasks: Sequence[Task], workers: int) -> Iterator[Done]:
 
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     cluster = address or LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=40
+        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=40
     )
-    with Client(cluster, set_as_default=False) as client:
+    with Client(cluster) as client:
         try:
             waiting = {client.submit(produce, t, pure=False, retries=RETRIES): t for t in tasks}
             for future in as_completed(list(waiting)):

@@ -116,7 +116,7 @@ def finished(bench: Bench, indices: Sequence[int]) -> Iterator[Packed]:
 
 
 def drawn(maker: Maker, rows: Sequence[Row]) -> list[Sample]:
-    """What the domain makes of the rows; where it refuses them together, one by one, so that no row costs the others theirs."""
+    """What the domain makes of the rows; where it refuses them together, each half alone, so that none costs others theirs."""
     if not rows:
         return []
     try:
@@ -124,7 +124,8 @@ def drawn(maker: Maker, rows: Sequence[Row]) -> list[Sample]:
     except ValueError as error:
         if len(rows) == 1:
             return [Sample({}, reason=str(error) or type(error).__name__)]
-        return [sample for row in rows for sample in drawn(maker, [row])]
+        half = len(rows) // 2
+        return drawn(maker, rows[:half]) + drawn(maker, rows[half:])
 
 
 def packed(bench: Bench, row: Row, sample: Sample, refused: list[str]) -> Packed:

@@ -53,6 +53,10 @@ class Asked:
             template = free_template(np.zeros((len(template), 3)))
         return Order(template, np.zeros(len(template), np.int64), wish, self.rules)
 
+    def of(self, index: int) -> "Asked":
+        """What sample `index` is asked to be: all the same here."""
+        return self
+
     def obeyed(self, spacegroup: int) -> bool:
         """Whether a crystal of that space group is what was asked for."""
         return not self.groups or spacegroup in self.groups

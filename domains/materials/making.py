@@ -36,6 +36,22 @@ class Conditions:
     free: bool = False
 
 
+@dataclass(frozen=True)
+class Several:
+    """What crystals of several conditions are asked to be, so that they can be drawn together; in place of one asked.Asked."""
+
+    each: dict
+
+    @property
+    def groups(self) -> bool:
+        """Whether some may have to be drawn again."""
+        return any(a.groups for a in self.each.values())
+
+    def of(self, index: int):
+        """What sample `index` is asked to be."""
+        return self.each[index]
+
+
 def factory() -> Factory:
     """How crystals are made."""
     from difusa.shared.passport import WHOLLY
@@ -89,13 +105,14 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
         from difusa.domains.materials.task import drawn
 
         made = {}
-        for wish in dict.fromkeys(r.conditions for r in rows):
-            streams, limit = [r.stream for r in rows if r.conditions == wish], limits(wish)
-            crystals, _ = drawn(network(), limit, use, streams, Run("batch"))
-            if limit.targets:
-                crystals, _ = attach(crystals, limit.targets, limit.wishes, "cpu")
-            made |= {s: sample(c, options.symmetrised) for s, c in zip(streams, crystals, strict=True)}
-        return [made[r.stream] for r in rows]
+        for heard in dict.fromkeys(bool(r.conditions.property) for r in rows):
+            asked = {r.stream: limits(r.conditions) for r in rows if bool(r.conditions.property) == heard}
+            crystals, _ = drawn(network(), Several(asked), use, list(asked), Run("batch"))
+            made |= dict(zip(asked, crystals, strict=True))
+        for wish in dict.fromkeys(r.conditions for r in rows if r.conditions.property):
+            own, limit = [r.stream for r in rows if r.conditions == wish], limits(wish)
+            made |= zip(own, attach([made[k] for k in own], limit.targets, limit.wishes, "cpu")[0], strict=True)
+        return [sample(made[r.stream], options.symmetrised) for r in rows]
 
     for wish in asked:
         limits(wish)

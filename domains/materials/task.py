@@ -135,7 +135,7 @@ def drawn(network, asked, use, indices: range, run: Run, look=None, tell=None) -
 
     found, left, again = {}, list(indices), 0
     for attempt in range(ATTEMPTS):
-        orders = [asked.order(use.plan.seed, i, attempt) for i in left]
+        orders = [asked.of(i).order(use.plan.seed, i, attempt) for i in left]
 
         def watch(denoise):
             return run.counted(denoise)
@@ -146,7 +146,7 @@ def drawn(network, asked, use, indices: range, run: Run, look=None, tell=None) -
         )  # fmt: skip
         for i, order, one in zip(left, orders, made):
             crystal = described(one.crystal, use.tags(i) | {"lent": order.template.spacegroup})
-            if asked.obeyed(crystal.tags["spacegroup"]):
+            if asked.of(i).obeyed(crystal.tags["spacegroup"]):
                 found[i] = crystal
         left = [i for i in left if i not in found]
         if not left:

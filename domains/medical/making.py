@@ -41,7 +41,7 @@ class Options:
 @dataclass(frozen=True)
 class Conditions:
     """What one simulated person and scanner are like: disease, tesla, millimetres of random anatomy, most of the shrinkage of
-    the brain in millimetres, bias field, noise (share of the reference signal), motion in pixels."""
+    the brain in millimetres (a quarter of people have any), bias field, noise over the reference signal, motion in pixels."""
 
     pathology: str = "none"
     field: float = 3.0

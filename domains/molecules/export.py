@@ -60,9 +60,14 @@ def described(molecule: Molecule) -> tuple[object, dict[str, object]]:
 
 def sdf(molecule: Molecule) -> str:
     """One record, up to and with its $$$$ line. Raises ValueError as to_rdkit for bonds that cannot even be drawn."""
+    return block_of(*described(molecule))
+
+
+def block_of(mol, tags: dict[str, object]) -> str:
+    """The record of what `described` tells."""
     from rdkit import Chem
 
-    mol, tags = described(molecule)
+    tags = dict(tags)
     mol.SetProp("_Name", _line(tags.pop("NAME", "")))
     block = Chem.MolToV3KMolBlock(mol, kekulize="REASON" not in tags or bool(tags["SMILES"]))
     if wrong := [k for k in tags if not k.strip() or set(k) & set("<>\n\r")]:

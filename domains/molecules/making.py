@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from difusa.shared.factory import Factory, Maker, Row, Sample
 
-BATCH = 500  # rows a call: those of one size are run together
+BATCH = 250  # rows a call: those of one size are run together
 TAGS = ("SMILES", "INCHIKEY", "FRAGMENTS")
 
 
@@ -34,6 +36,23 @@ class Conditions:
     atoms: int | None = None
     elements: str | None = None
     property: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SizesOf:
+    """Sizes of samples that differ in nothing else, by their streams, so that they are drawn together; as one sizes.Sizes."""
+
+    elements: tuple[int, ...]
+    each: dict
+
+    def draw(self, seed: int, indices: Sequence[int]) -> np.ndarray:
+        """Heavy atoms and hydrogens of each sample [len(indices), 2]."""
+        return np.concatenate([self.each[i].draw(seed, [i]) for i in indices])
+
+
+def alike(wish: Conditions) -> Conditions:
+    """The same for molecules that one run of the network can draw: where no property is asked for, sizes may differ."""
+    return wish if wish.property or wish.atoms is None else replace(wish, atoms=1)
 
 
 def factory() -> Factory:
@@ -89,11 +108,14 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
     def make(rows: Sequence[Row]) -> list[Sample]:
         from difusa.domains.molecules.drawing import draw
 
-        found = {}
-        for wish in dict.fromkeys(r.conditions for r in rows):
-            same = [r for r in rows if r.conditions == wish]
-            drawn = draw(tools(wish), [r.stream for r in same])
-            found |= {r.stream: sample(m) for r, m in zip(same, drawn, strict=True)}
+        found: dict[int, Sample] = {}
+        for kind in dict.fromkeys(alike(r.conditions) for r in rows):
+            same = [r for r in rows if alike(r.conditions) == kind]
+            streams, tool = [r.stream for r in same], tools(same[0].conditions)
+            if not kind.property:
+                each = {r.stream: limits(r.conditions)[0].sizes for r in same}
+                tool = replace(tool, asked=replace(tool.asked, sizes=SizesOf(tool.asked.sizes.elements, each)))
+            found |= {k: sample(m) for k, m in zip(streams, draw(tool, streams), strict=True)}
         return [found[r.stream] for r in rows]
 
     if options.guidance != 1 and not any(w.property for w in asked):
@@ -139,11 +161,15 @@ def equipped(options: Options, use, networks: tuple, asked, aim):
 def sample(molecule) -> Sample:
     """The molecule's file, and what the index tells of it; its class is the set of its elements."""
     from difusa.domains.molecules.chemistry import SYMBOLS
-    from difusa.domains.molecules.export import counts, described, sdf
+    from difusa.domains.molecules.export import block_of, counts, described
 
-    tags, known = described(molecule)[1], molecule.tags
+    kinds = ",".join(sorted({SYMBOLS[int(n)] for n in molecule.numbers}))
+    try:
+        mol, tags = described(molecule)
+    except ValueError as why:  # bonds that cannot even be drawn
+        return Sample({}, kinds, reason=str(why))
+    known = molecule.tags
     facts = counts(molecule) | {k.lower(): tags[k] for k in TAGS}
     facts |= {k.lower(): float(v) for k, v in known.items() if isinstance(v, float)}  # what the guide predicts
-    kinds = ",".join(sorted({SYMBOLS[int(n)] for n in molecule.numbers}))
     reason = known["REASON"] or ("" if known["FRAGMENTS"] == 1 else "in several pieces")
-    return Sample({"sdf": sdf(molecule).encode()}, kinds, facts, reason)
+    return Sample({"sdf": block_of(mol, tags).encode()}, kinds, facts, reason)

@@ -8,9 +8,9 @@ import pytest
 RECIPE = """
 name = "small"
 domain = "molecules"
-count = 9
+count = 7
 seed = 3
-shard = 4
+shard = 3
 attempts = 2
 audits = ["privacy"]
 
@@ -31,7 +31,10 @@ def inline(tasks, workers):
     from difusa.datasets.work import produce
 
     for task in tasks:
-        yield task, produce(task), ""
+        try:
+            yield task, produce(task), ""
+        except OSError as error:
+            yield task, None, str(error)
 
 
 @pytest.fixture(scope="session")

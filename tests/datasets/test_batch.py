@@ -29,11 +29,11 @@ def test_a_set_is_whole_marked_and_documented(unbroken):
     assert {MARKER, "manifest.json", "index.parquet", "croissant.json", "report.json"} <= names
     manifest, recipe = opened(unbroken)
     rows = difusa.datasets.table(unbroken).to_pylist()
-    assert [r["index"] for r in rows] == list(range(9)) and len({r["id"] for r in rows}) == 9
+    assert [r["index"] for r in rows] == list(range(7)) and len({r["id"] for r in rows}) == 7
     assert {r["condition_atoms"] for r in rows} == {12, 14}
     assert all(r["fact_atoms"] == r["condition_atoms"] for r in rows)
     assert all(r["valid"] == (not r["reason"]) for r in rows)
-    assert all((r["stream"] > 8) == bool(r["refused"]) for r in rows), "an earlier draw that failed leaves its reason"
+    assert all((r["stream"] > 6) == bool(r["refused"]) for r in rows), "an earlier draw that failed leaves its reason"
     assert [m["name"] for m in manifest["models"]] == ["qm9", "qm9-hydrogens", "qm9-guide"]
     assert manifest["recipe_sha256"] == recipe.sha256 and len(manifest["models"][0]["sha256"]) == 64
     assert json.loads((unbroken / "report.json").read_text())["energy_watt_hours"] >= 0
@@ -136,7 +136,7 @@ def test_where_the_disk_is_full_finished_shards_stay_whole(unbroken, copied, rec
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # a file cannot grow beyond: EFBIG, as ENOSPC would
     try:
-        with pytest.raises(OSError, match="too large"):
+        with pytest.raises(OSError, match="File too large.* 1 of 3 shards are finished and whole.*--resume"):
             batch(recipe, out=copied, resume=True, progress=quiet)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
