@@ -39,11 +39,12 @@ def bench(
     name: heritage (the restorer against its peers, task by task), samplers (quality against network evaluations), molecules
         (generated molecules and conformers beside held-out data, speed, symmetry), materials (generated and predicted crystals
         beside held-out data and substitution, speed, symmetry), medical (translated scans beside baselines, intervals, the
-        gate, whole volumes, synthetic data that helps) or detection (real and generated items told apart: pictures, molecules,
-        crystals, scans).
+        gate, whole volumes, synthetic data that helps), detection (real and generated items told apart: pictures, molecules,
+        crystals, scans) or watermark (the marks of all domains under attack).
     data: the data folder; else the environment variable DIFUSA_DATA.
     n: heritage 100 crops, samplers 24, molecules 10,000 in each set, materials 1,000, medical 20 simulated people (200 for the
-        intervals), detection 100 molecules, 60 crystals, 24 simulated people; fewer with --quick.
+        intervals), detection 100 molecules, 60 crystals, 24 simulated people,
+        watermark 500 pictures; fewer with --quick.
     quick: a small version in under two minutes, written to NAME-quick.json.
     tasks: comma-separated; all when left out, and an unknown one names those there are.
     resume: keep rows and items that are already measured.
@@ -55,7 +56,8 @@ def bench(
     threads: number of CPU threads; molecules and materials 2.
     batch: samples carried at once.
     report: JSON file for the seconds, memory and rows of this run.
-    methods: [heritage] comma-separated from ours, peers, deepinv.
+    methods: [heritage] comma-separated from ours, peers, deepinv. [watermark] from in generation, after the fact, DwtDct,
+        RivaGAN.
     minutes: [heritage] for the restorer's rows, dealt evenly to the tasks; rows then say how far they got.
     samples: [heritage] versions a picture; 4, with --quick 2. [materials] predictions of each composition; 20.
         [medical] samples a plane; 4, with --quick 2.
@@ -71,7 +73,7 @@ def bench(
     Returns the report. Raises ValueError for a bench that does not exist, an option it has no use for, or when the data that
     it cannot do without are missing.
     """
-    from difusa.apps import detection_bench
+    from difusa.apps import bench_watermark, detection_bench
     from difusa.domains import NAMES, domain
     from difusa.shared.bench import Bench
     from difusa.shared.benchmark import Asked, Benchmark
@@ -79,6 +81,7 @@ def bench(
 
     known = {key: value for one in NAMES for key, value in domain(one).benches.items()}
     known |= {"detection": Benchmark(detection_bench.measure, ("n",))}  # over all domains
+    known |= {"watermark": Benchmark(bench_watermark.measure, ("n", "methods"))}
     if name not in known:
         raise ValueError(f"no bench is called {name!r}: there are {', '.join(known)}")
     given = data or (Path(os.environ["DIFUSA_DATA"]) if os.environ.get("DIFUSA_DATA") else None)
