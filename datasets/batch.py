@@ -1,5 +1,6 @@
 """The verb of data sets: batch makes one from a recipe, shard by shard, and goes on where it was stopped."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,13 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from difusa.datasets.engines import ENGINES, NEEDS, Engine
-from difusa.datasets.finishing import finish
+from difusa.datasets.finishing import INDEX, finish
 from difusa.datasets.manifest import locked, manifest_of, settled
 from difusa.datasets.recipe import Recipe, read
 from difusa.datasets.shards import SHARDS, record_of
 from difusa.datasets.work import Task, bench_of
 from difusa.shared.run import Progress, Run
 
+REPORT = "report.json"
 SURROUNDINGS = ("DIFUSA_KEYS", "DIFUSA_DATA", "XDG_CONFIG_HOME", "HOME")
 
 
@@ -62,9 +64,23 @@ def batch(
     workers = workers or len(os.sched_getaffinity(0))
     with locked(out), Run("batch", seed=chosen.seed, progress=progress) as run, terminable():
         there = settled(out, manifest_of(bench), resume)
+        before = finished(out, chosen)
+        if before is not None:
+            print(f"{out} is finished: nothing is left to do", file=sys.stderr)
+            return before
+        (out / REPORT).unlink(missing_ok=True)
         records = fill(out, chosen, ENGINES[engine], workers, batch or bench.factory.batch, run)
         told = finish(out, there, bench, records, watts)
-        return run.write(out / "report.json", out=out, engine=engine, workers=workers, **told)
+        return run.write(out / REPORT, out=out, engine=engine, workers=workers, **told)
+
+
+def finished(out: Path, recipe: Recipe) -> dict | None:
+    """The report of a set that is whole, else None: the report is written last, and every shard is looked at."""
+    if not all((out / name).exists() for name in (INDEX, REPORT)) or any(
+        record_of(out, k, recipe.sha256) is None for k in range(recipe.shards)
+    ):
+        return None
+    return json.loads((out / REPORT).read_text(encoding="utf-8"))
 
 
 def shipped(recipe: Path | str) -> Path:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from difusa.domains import domain
+from difusa.ethics.policy import AUDITS
 from difusa.shared.factory import Factory
 from difusa.shared.passport.signing import digest
 from difusa.shared.training.recipe import parse, said
 
-AUDITS = ("fidelity", "usefulness", "privacy", "bias", "origin", "safety")
 LARGEST = 10_000_000  # samples, and the ids are written with eight digits
 
 

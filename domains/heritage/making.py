@@ -70,10 +70,10 @@ def factory() -> Factory:
         "covered": ("share of it where the 90 % interval holds", "parcela dele em que o intervalo de 90 % vale"),
     }  # fmt: skip
     files = {
+        "restored.png": ("mean of the model's versions", "média das versões do modelo"),
         "truth.png": ("the undamaged crop", "o recorte sem danos"),
         "damaged.png": ("the same, damaged", "o mesmo, danificado"),
         "mask.png": ("255: damaged", "255: danificado"),
-        "restored.png": ("mean of the model's versions", "média das versões do modelo"),
         "invention.png": ("65535: from the model alone", "65535: só do modelo"),
         "interval.png": ("half of the 90 % interval; 65535: white", "metade do intervalo de 90 %; 65535: branco"),
     }
@@ -222,7 +222,7 @@ def restored(row: Row, items, options: Options, plan, model, tools: tuple, befal
     if options.watermark and where.any():
         pixels, marks["restored.png"] = marked(pixels, where, seed, row.stream, model.sha256)
     files = {
-        "truth.png": truth, "damaged.png": damaged, "mask.png": mask.astype(np.uint8) * 255, "restored.png": pixels,
+        "restored.png": pixels, "truth.png": truth, "damaged.png": damaged, "mask.png": mask.astype(np.uint8) * 255,
         "invention.png": made.share, "interval.png": made.half,
     }  # fmt: skip
     about = {"picture": item.path.name, "kind": item.kind, "picture_sha256": sha256(item.path), "key": item.key}

@@ -92,6 +92,13 @@ def test_what_was_damaged_is_made_again_and_nothing_else(unbroken, copied, recip
     assert shards(copied) == shards(unbroken) and good.stat().st_mtime_ns == before
 
 
+def test_a_finished_set_is_left_as_it_is(copied, recipe, at_once, capsys):
+    before = {p: p.stat().st_mtime_ns for p in copied.rglob("*") if p.is_file()}
+    told = batch(recipe, out=copied, resume=True, progress=quiet)
+    assert told["count"] == 7 and "nothing is left to do" in capsys.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in copied.rglob("*") if p.is_file()} == before
+
+
 def test_another_recipe_or_other_keys_are_refused_with_the_way_out(copied, recipe, tmp_path, monkeypatch, at_once):
     before = {p: p.read_bytes() for p in copied.rglob("*") if p.is_file()}
     other = tmp_path / "other.toml"
