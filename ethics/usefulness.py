@@ -13,7 +13,7 @@ from difusa.shared.metrics import interval
 from difusa.shared.passport.saying import Said
 
 AUDIT = "usefulness"
-TREES = 200
+TREES = 100
 
 
 def fitted(features: np.ndarray, labels: np.ndarray, seed: int):

@@ -113,8 +113,13 @@ def catalogue():
 
 
 def alerts(molecule: Molecule) -> list[str]:
-    """The alerts that a molecule sets off, by catalogue and name. Raises ValueError if it cannot be sanitised."""
-    return [f"{m.GetProp('FilterSet')}: {m.GetDescription()}" for m in catalogue().GetMatches(to_rdkit(molecule))]
+    """The alerts that a molecule sets off, by catalogue and name. Raises ValueError if it has no SMILES."""
+    from rdkit import Chem
+
+    if not molecule.smiles:
+        raise ValueError("a molecule that RDKit cannot sanitise has no alerts to tell")
+    matches = catalogue().GetMatches(Chem.MolFromSmiles(molecule.smiles))
+    return [f"{m.GetProp('FilterSet')}: {m.GetDescription()}" for m in matches]
 
 
 def refuse_harm(name: str, low: float, high: float) -> None:
