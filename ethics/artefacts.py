@@ -1,6 +1,7 @@
 """What generators leave in pictures: grids in the spectrum, checkerboards, blur, clipped tones, blank pictures.
 
-Each picture gets a few numbers; the finding is the share of synthetic pictures outside what 98 of 100 real ones show.
+Each picture gets a few numbers; the findings are the share of synthetic pictures outside what 98 of 100 real ones show, and how
+far the set as a whole has moved.
 """
 
 from collections.abc import Iterable
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from difusa.ethics.findings import Finding, judged
-from difusa.shared.metrics import share
+from difusa.shared.metrics import interval, share
 from difusa.shared.passport.saying import Said
 
 AUDIT = "fidelity"
@@ -35,9 +36,7 @@ def signs(image: np.ndarray) -> dict[str, float]:
     return {
         "grid in the spectrum": max(peak(power, side // step) for step in (2, 4, 8)),
         "checkerboard": peak(power, side // 2, diagonal=True),
-        "sharpness": float(
-            np.log(power[side // 4 :, side // 4 :].mean() / power[1 : side // 16, 1 : side // 16].mean())
-        ),
+        "sharpness": band(power, side // 4, side // 2) - band(power, side // 16, side // 8),
         "clipped tones": float(((image == 0) | (image == 255)).mean()),
     }
 
@@ -50,6 +49,12 @@ def spectrum(part: np.ndarray) -> np.ndarray:
     folded = power[:half].copy()
     folded[1 : half - 1] += power[: half - 1 : -1]
     return folded
+
+
+def band(power: np.ndarray, low: int, high: int) -> float:
+    """Mean log power of the frequencies from `low` to `high` cycles a side."""
+    radius = np.hypot(*np.meshgrid(np.arange(len(power)), np.arange(len(power))))
+    return float(np.log(power[(radius >= low) & (radius < high)]).mean())
 
 
 def peak(power: np.ndarray, at: int, diagonal: bool = False) -> float:
@@ -76,20 +81,27 @@ def table(images: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.array([r[name] for r in rows]) for name in SIGNS} | {"blank": np.array(blank)}
 
 
-def artefacts(real: dict[str, np.ndarray], other: dict[str, np.ndarray], allowed: float) -> list[Finding]:
-    """Findings on the tables of two sets; allowed: share of pictures outside the real limits that passes, where chance
-    (four standard deviations) does not allow more."""
+def artefacts(real: dict[str, np.ndarray], other: dict[str, np.ndarray], allowed: float, shift: float) -> list[Finding]:
+    """Findings on the tables of two sets, each bound made looser by chance (four standard deviations).
+
+    allowed: share of pictures outside the real limits; shift: how far the mean may lie in the wrong direction, in standard
+    deviations of the real ones: what is faint in each picture shows there.
+    """
     blank = other["blank"]
     found = [judged(AUDIT, "blank pictures", share(blank), 0.0, "low", "black, white or one tone")]
     n, m = len(blank), len(real["blank"])
-    chance = OUTSIDE + 4 * np.sqrt(OUTSIDE * (1 - OUTSIDE) * (1 / n + 1 / m))
+    error = np.sqrt(1 / n + 1 / m)
+    chance = OUTSIDE + 4 * np.sqrt(OUTSIDE * (1 - OUTSIDE)) * error
     for name, ways in SIGNS.items():
         for way in ways:
-            limit = np.quantile(way * real[name], 1 - OUTSIDE)
-            beyond = share(way * other[name] > limit)
             called = {("sharpness", -1): "blur", ("sharpness", 1): "noise or over-sharpening"}.get((name, way), name)
-            note = Said(
+            ours, theirs = way * other[name], way * real[name]
+            beyond = share(ours > np.quantile(theirs, 1 - OUTSIDE))
+            said = Said(
                 "share of pictures beyond what {inside} % of the real ones show", inside=f"{100 - 100 * OUTSIDE:.0f}"
             )
-            found.append(judged(AUDIT, called, beyond, max(allowed, float(chance)), "low", note))
+            found.append(judged(AUDIT, called, beyond, max(allowed, float(chance)), "low", said))
+            moved = interval((ours - theirs.mean()) / max(float(theirs.std()), 1e-9))
+            note = "mean of the set, in standard deviations of the real ones"
+            found.append(judged(AUDIT, f"{called}: on average", moved, shift + 4 * float(error), "low", note))
     return found

@@ -86,7 +86,7 @@ def _artefacts(other: Samples, real: Samples, kind: Kind, policy: Policy, rng) -
         rows = rng.permutation(len(s))[:LOOKED_AT]
         return artefacts.table(kind.pixels(s.read(int(i))) for i in rows)
 
-    return artefacts.artefacts(looked_at(real), looked_at(other), policy.artefacts.allowed)
+    return artefacts.artefacts(looked_at(real), looked_at(other), policy.artefacts.allowed, policy.artefacts.shift)
 
 
 def _copies(other: Samples, real: Samples, held, copied: Samples, kind: Kind, policy: Policy) -> list[Finding]:

@@ -22,9 +22,10 @@ class Release:
 
 @dataclass(frozen=True)
 class Artefacts:
-    """allowed: share of pictures beyond what 98 of 100 real ones show."""
+    """allowed: share of pictures beyond what 98 of 100 real ones show; shift: of the mean, in standard deviations of the real."""
 
     allowed: float
+    shift: float
 
 
 @dataclass(frozen=True)

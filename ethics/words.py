@@ -37,6 +37,8 @@ PORTUGUESE = {
     "noise or over-sharpening": "ruído ou nitidez excessiva", "clipped tones": "tons saturados",
     "share of pictures beyond what {inside} % of the real ones show":
         "parte das imagens além do que {inside} % das reais mostram",
+    "on average": "em média",
+    "mean of the set, in standard deviations of the real ones": "média do conjunto, em desvios-padrão das reais",
     "copies of training things": "cópias de itens do treino",
     "nearer than {limit} to a training thing, or the same by the domain's own comparison; chance allows {expected}":
         "mais perto que {limit} de um item do treino, ou igual pela comparação do próprio domínio; o acaso permite {expected}",
