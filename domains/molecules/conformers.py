@@ -101,11 +101,14 @@ def conformers(
 def read(smiles: list[str], sizes, whole) -> tuple[list, list[dict]]:
     """Rows (number from 1, graph) that can be drawn, and the others with their reason."""
     from difusa.domains.molecules.graphs import graph_of, rows_of
+    from difusa.domains.molecules.screening import refuse
 
     graphs, failures = [], []
     for number, text in enumerate(rows_of(smiles), start=1):
         try:
-            graphs.append((number, graph_of(text, sizes, whole)))
+            graph = graph_of(text, sizes, whole)
+            refuse([graph.molecule], "the row")
+            graphs.append((number, graph))
         except Exception as why:  # whatever a parser raises at a stranger's text is that row's reason
             reason = " ".join(str(why).split()) or type(why).__name__
             failures.append({"row": number, "input": shortened(text.strip()), "reason": shortened(reason)})

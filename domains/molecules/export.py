@@ -11,14 +11,19 @@ import numpy as np
 
 from difusa.domains.molecules.chemistry import SYMBOLS
 from difusa.domains.molecules.molecule import Molecule, canonical, to_rdkit
+from difusa.domains.molecules.screening import refuse
 from difusa.shared.files import write_atomic, write_text
 
 FORMATS = (".sdf", ".extxyz", ".xyz", ".parquet")
 
 
 def save(molecules: list[Molecule], path: Path | str) -> None:
-    """Writes all molecules by the suffix of path, whole or not at all. Raises ValueError for another suffix, before any work."""
+    """Writes all molecules by the suffix of path, whole or not at all.
+
+    Raises ValueError for another suffix, before any work, and for a molecule on the block list of harmful substances.
+    """
     path = check_target(path)
+    refuse([m for m in molecules if m.smiles], str(path))
     if path.suffix == ".sdf":
         write_text(path, "".join(sdf(m) for m in molecules))
     elif path.suffix == ".parquet":

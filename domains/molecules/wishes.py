@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from difusa.domains.molecules.screening import refuse_harm
 from difusa.domains.molecules.sizes import Sizes
 from difusa.shared.seeds import stream
 from difusa.shared.targets import EXACT, Target, parse
@@ -48,8 +49,11 @@ class Wishes:
         return ((values - self.mean) / self.std).astype(np.float32)
 
     def parse(self, texts: Sequence[str]) -> tuple[Target, ...]:
-        """`gap=6..8`, `mu=..1.5`, `homo=-7..`, `gap=7`. Raises ValueError as targets.parse."""
-        return parse(texts, self.names, self.low, self.high, UNITS)
+        """`gap=6..8`, `mu=..1.5`, `homo=-7..`, `gap=7`. Raises ValueError as targets.parse, and for harm as a goal."""
+        found = parse(texts, self.names, self.low, self.high, UNITS)
+        for target in found:
+            refuse_harm(target.name, target.low, target.high)
+        return found
 
 
 @dataclass(frozen=True)

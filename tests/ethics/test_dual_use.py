@@ -116,3 +116,17 @@ def test_harm_is_no_goal(name, low, high, refused):
             refuse_harm(name, low, high)
     else:
         refuse_harm(name, low, high)
+
+
+def test_the_verbs_screen_what_goes_in_and_what_comes_out(own, molecules, tmp_path):
+    from difusa.domains.molecules.conformers import read
+    from difusa.domains.molecules.export import save
+    from difusa.domains.molecules.verbs import pair
+
+    _, _, sizes, placer_sizes = pair("drugs", None)
+    graphs, failures = read([ASPIRIN, "CCO"], sizes, placer_sizes)
+    assert [row for row, _ in graphs] == [2]
+    assert "block list" in failures[0]["reason"]
+    with pytest.raises(ValueError, match="block list"):
+        save(molecules("CCO", ASPIRIN), tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
