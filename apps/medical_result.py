@@ -14,13 +14,43 @@ VERBS = ("medical translate", "medical progress")
 def show(id: str, _) -> None:
     """Draw the job of that id."""
     words = job_page.Words(
-        failed=_("Nothing came of it: {reason}"),
+        failed=refused(id, _) or _("Nothing came of it: {reason}"),
         cancelled=_("The job was cancelled."),
         reading=_("Reading the scan"),
         doing=_("At work: {done} of {total}, about {left} s left"),
         back=_("Back to the scan"),
     )
     job_page.show(id, VERBS, words, _, lambda job: outcome(job, _))
+
+
+def refused(id: str, _) -> str:
+    """What to say of a job that the gate stopped; nothing of any other."""
+    job = jobs.find(id)
+    path = job.folder / "report.json" if job is not None and job.state == "failed" else None
+    word = jobs.read_json(path).get("gate") if path is not None and path.exists() else None
+    if not word or word["accepted"]:
+        return ""
+    return _(
+        "The gate refuses the scan: {reason}. Nothing was translated. If you know better, go back and switch on: Go on where the "
+        "gate refuses the scan."
+    ).format(reason=reason(word, _))
+
+
+def reason(word: dict, _) -> str:
+    """The gate's reason in the visitor's language."""
+    looks, called = word["looks_like"], word["called"]
+    flaws = {
+        "CT as MR": _("it looks like CT"),
+        "MR as CT": _("it is no CT in Hounsfield units"),
+        "upside down": _("the head is upside down"),
+        "on its side": _("the head lies on its side"),
+        "other planes": _("its planes are not axial"),
+        "negative": _("it looks like a negative"),
+        "other size": _("it has not the size of a head; are its millimetres right?"),
+        "no head": _("it does not look like a head"),
+        "unknown": _("it is unlike the heads that the gate knows"),
+    }
+    return flaws.get(looks) or _("it looks like {looks}, but was called {called}").format(looks=looks, called=called)
 
 
 def outcome(job: jobs.Job, _) -> None:
@@ -87,7 +117,7 @@ def gate(word: dict, _) -> None:
             )
         )
     else:
-        st.error(_("The gate refuses the scan: {reason}. Do not trust the result.").format(reason=word["reason"]))
+        st.error(_("The gate refuses the scan: {reason}. Do not trust the result.").format(reason=reason(word, _)))
 
 
 def interval(report: dict, _) -> str:

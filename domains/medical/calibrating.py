@@ -1,4 +1,4 @@
-"""`difusa medical calibrate`: the intervals' factors on people never trained on, and what the gate knows of heads."""
+"""`difusa medical calibrate`: the intervals' factors on people never trained on."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,6 @@ import torch
 
 from difusa.domains.medical import gate, intervals
 from difusa.domains.medical.examples import Examples, Options
-from difusa.domains.medical.heads_known import heads_known
 from difusa.domains.medical.scan import CONTRASTS
 from difusa.shared.run import Progress, Run
 from difusa.shared.seeds import stream
@@ -24,7 +23,6 @@ def calibrate(
     samples: int = 4,
     steps: int = 5,
     seed: int = 1,
-    gate_too: bool = False,
     device: str = "cpu",
     threads: int | None = None,
     progress: Progress | None = None,
@@ -40,7 +38,6 @@ def calibrate(
     samples: for which the factors are fitted.
     steps: network evaluations a sample.
     seed: of the people.
-    gate_too: fit the gate anew too; it belongs to no model.
     device: cpu or cuda.
     threads: number of CPU threads.
     progress: called with (done, total) people.
@@ -72,8 +69,6 @@ def calibrate(
         }
         known = intervals.Calibration(**factors, samples=samples, people=people)
         known.save(found.folder, found.sha256)
-    if gate_too:
-        gate.save(heads_known(folder, seed=seed))
     return known
 
 

@@ -1,136 +1,111 @@
-"""The gate: how unlike the heads it knows a scan is; a wrong contrast, another organ, a flipped head, CT given as MR.
+"""The gate: whether a scan looks like what it is said to be; a wrong contrast, another organ, a turned head, CT given as MR.
 
-A few figures of each plane, their mean and covariance over known planes of the contrast, and the Mahalanobis distance of the
-median plane of a stack; the limit is what all but 2 % of stacks of unseen people stay below.
+Small networks that learned from right planes and from wrong ones say what a stack of planes looks like (LOOKS). Two figures are
+held against those of people whom no network saw: how unlikely what was said is, and, for what no one thought of, how far the
+planes lie from right ones in the network's own features (Mahalanobis distance; Lee et al. 2018). The share of these people that
+are as far off or further is the p-value of split conformal prediction (Vovk et al. 2005).
 """
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from difusa.domains.medical import codec
+from difusa.domains.medical.gate_network import FLAWS, LOOKS, Looks, air, said, seen
 from difusa.domains.medical.scan import CONTRASTS
 
-FILE = Path(__file__).parent / "weights" / "gate.json"
+FOLDER = Path(__file__).parent / "weights" / "gate"
 PLANES = 20  # of a stack, evenly taken from the middle half of those that show a head
-LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
-FIGURES = (
-    "area", "height over width", *(f"{100 * q:.0f} % darkest" for q in LEVELS), "left-right likeness", "front-back likeness",
-    "wider in front", "brighter in front", "rim over middle", "detail",
-)  # fmt: skip
-
-
-def figures(plane: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """FIGURES of one encoded plane [rows, columns] of 1 mm with its head; zeros where there is hardly any head."""
-    from scipy.ndimage import distance_transform_edt
-
-    rows, columns = np.flatnonzero(head.any(1)), np.flatnonzero(head.any(0))
-    if head.sum() < 200 or len(rows) < 12 or len(columns) < 12:
-        return np.zeros(len(FIGURES))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    image, mask = plane[box].astype(np.float64), head[box]
-    values = image[mask]
-    third = max(1, len(image) // 3)
-    like = lambda a: float(np.corrcoef(image.ravel(), a.ravel())[0, 1]) if values.std() else 0.0  # noqa: E731
-    mean = lambda a, m: float(a[m].mean()) if m.any() else 0.0  # noqa: E731
-    deep = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    steps = np.abs(np.diff(image, axis=0))[:, 1:] + np.abs(np.diff(image, axis=1))[1:]
-    return np.array([
-        np.log(head.sum()), len(rows) / len(columns), *np.quantile(values, LEVELS), like(image[:, ::-1]), like(image[::-1]),
-        np.log((mask[:third].sum() + 1) / (mask[-third:].sum() + 1)),
-        mean(image[:third], mask[:third]) - mean(image[-third:], mask[-third:]),
-        mean(image, mask & (deep < 8)) - mean(image, deep > 20), np.log(steps[mask[1:, 1:]].mean() + 1e-3),
-    ])  # fmt: skip
+ALPHA = 0.02  # share of simulated people that may be refused
+ROOM = 1.25  # by how much the limit lies above the real person who is furthest off: there are few
+FLOOR = (0.4, 1.0)  # lowest limits of the two figures
+FIGURES = ("unlikely", "far")
 
 
 @dataclass(frozen=True)
-class Known:
-    """What planes of one contrast are like: mean [n] and inverse covariance [n, n] of FIGURES; limit: of a stack's distance."""
+class Eye:
+    """A network, and the patients that it learned from."""
 
-    mean: np.ndarray
-    inverse: np.ndarray
-    limit: float
-
-    def score(self, stack: np.ndarray) -> float:
-        """Distance of the median plane of a stack [planes, n]; 1 is the limit."""
-        off = np.median(stack, 0) - self.mean
-        return float(np.sqrt(off @ self.inverse @ off) / self.limit)
-
-    def reason(self, stack: np.ndarray) -> str:
-        """The figure that is furthest off, in its own standard deviations."""
-        deviations = (np.median(stack, 0) - self.mean) * np.sqrt(np.diag(self.inverse))
-        k = int(np.argmax(np.abs(deviations)))
-        return f"{FIGURES[k]} is {'above' if deviations[k] > 0 else 'below'} what heads show"
+    network: Looks
+    saw: frozenset[str]
 
 
-def fit(stacks: list[np.ndarray], share: float = 0.98) -> Known:
-    """What the stacks [planes, n] of people have in common; every second person sets the limit. Raises ValueError for too few."""
-    if len(stacks) < 20:
-        raise ValueError(f"{len(stacks)} stacks are too few to know heads by: give at least 20 people")
-    planes = np.concatenate(stacks[::2])
-    spread = np.cov(planes.T) + np.diag(0.05 * planes.var(0) + 1e-4)
-    known = Known(planes.mean(0), np.linalg.inv(spread), 1.0)
-    scores = np.sort([known.score(s) for s in stacks[1::2]])
-    return Known(
-        known.mean, known.inverse, float(scores[min(len(scores) - 1, int(np.ceil(share * len(scores))))]) * 1.1
-    )
+@dataclass(frozen=True)
+class Gate:
+    """eyes: whose words are averaged. people: contrast -> simulated people's figures [n, 2]; patients: contrast -> patient ->
+    the patient's highest figures [2], by the eyes that did not see the patient. sha256: of its files."""
+
+    eyes: tuple[Eye, ...]
+    people: dict[str, np.ndarray]
+    patients: dict[str, dict[str, np.ndarray]]
+    sha256: str = ""
+
+    def without(self, patient: str) -> "Gate":
+        """The gate as it is to one who never saw the patient: the eyes that did not, and limits of the others."""
+        others = {c: {p: f for p, f in known.items() if p != patient} for c, known in self.patients.items()}
+        return replace(self, eyes=tuple(e for e in self.eyes if patient not in e.saw), patients=others)
+
+    def figures(self, planes: np.ndarray, contrast: str) -> tuple[np.ndarray, np.ndarray]:
+        """FIGURES [2] of a stack of seen planes said to be of a contrast, and log-probabilities of LOOKS."""
+        told, far = said([e.network for e in self.eyes], planes, CONTRASTS.index(contrast))
+        return np.array([-told[CONTRASTS.index(contrast)], far]), told
+
+    def limits(self, contrast: str) -> np.ndarray:
+        """The highest figures [2] that pass."""
+        people, patients = self.people[contrast], list(self.patients[contrast].values())
+        rank = min(len(people) - 1, int(np.ceil((1 - ALPHA) * (len(people) + 1))) - 1)
+        return np.max([np.array(FLOOR), np.sort(people, 0)[rank], *(ROOM * f for f in patients)], 0)
+
+    def word(self, planes: np.ndarray, contrast: str) -> dict:
+        """Of a stack of seen planes said to be of a contrast: accepted, score (1 is the limit), called, p_value, looks_like (one
+        of LOOKS, or 'unknown'), reason."""
+        figures, told = self.figures(planes, contrast)
+        limits = self.limits(contrast)
+        score = float((figures / limits).max())
+        known = (np.array([*self.people[contrast], *self.patients[contrast].values()]) / limits).max(1)
+        likest = LOOKS[int(np.argmax(told))]
+        accepted = score <= 1
+        looks = contrast if accepted else likest if likest != contrast else "unknown"
+        return {
+            "accepted": accepted,
+            "score": round(score, 3),
+            "called": contrast,
+            "p_value": round((1 + int((known >= score).sum())) / (1 + len(known)), 4),
+            "looks_like": looks,
+            "reason": "like the heads it knows" if accepted else reason(looks, contrast),
+        }
 
 
-def save(known: dict[str, Known], path: Path = FILE) -> None:
-    """What is known of each contrast, as JSON."""
-    from difusa.shared.files import write_json
-
-    rounded = lambda a: np.round(a, 6).tolist()  # noqa: E731
-    rows = {c: {"mean": rounded(k.mean), "inverse": rounded(k.inverse), "limit": k.limit} for c, k in known.items()}
-    write_json(path, {"figures": FIGURES, "contrasts": rows})
+def reason(looks: str, contrast: str) -> str:
+    """What is wrong, in words."""
+    if looks in CONTRASTS:
+        return f"looks like {looks}, was called {contrast}"
+    return f"said to be {contrast}: {FLAWS.get(looks, 'unlike the heads it knows')}"
 
 
-def load(path: Path = FILE) -> dict[str, Known]:
-    """What is known of each contrast; nothing where no gate was fitted. Raises ValueError for a broken file."""
-    if not path.exists():
-        return {}
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if tuple(told["figures"]) != FIGURES:
-            return {}
-        return {c: Known(np.array(k["mean"]), np.array(k["inverse"]), k["limit"]) for c, k in told["contrasts"].items()}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error}): install it anew") from error
-
-
-def stack(planes: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """FIGURES [n, figures] of up to PLANES of an encoded stack [Z, rows, columns]."""
+def stack(planes: np.ndarray, head: np.ndarray, contrast: str) -> np.ndarray:
+    """Up to PLANES of an encoded stack [Z, rows, columns] of 1 mm, as the networks see them."""
     there = np.flatnonzero(head.any((1, 2)))
+    if not len(there):
+        there = np.arange(len(planes))
     middle = there[len(there) // 4 : max(len(there) // 4 + 1, len(there) - len(there) // 4)]
     picked = middle[np.unique(np.linspace(0, len(middle) - 1, min(PLANES, len(middle))).round().astype(int))]
-    found = np.stack([figures(planes[k], head[k]) for k in picked]) if len(picked) else np.zeros((1, len(FIGURES)))
-    shown = found.any(1)  # planes with hardly any head say nothing, unless there are no others
-    return found[shown] if shown.any() else found
+    return seen(planes[picked], head[picked], air(contrast))
 
 
-def judge(ready, known: dict[str, Known] | None = None) -> dict:
-    """The gate's word on prepared scans: accepted, score (1 is the limit; the worst of the scans), reason."""
-    known = load() if known is None else known
-    rows = []
-    for k, contrast in enumerate(CONTRASTS):
-        if not ready.present[k]:
-            continue
-        if contrast not in known:
-            return {
-                "accepted": True,
-                "score": None,
-                "reason": f"no gate was fitted for {contrast}: nothing was checked",
-            }
-        found = stack(ready.given[k], ready.head)
-        rows.append((known[contrast].score(found), f"as {contrast}: {known[contrast].reason(found)}"))
-    score, reason = max(rows)
-    return {
-        "accepted": score <= 1,
-        "score": round(score, 3),
-        "reason": "like the heads it knows" if score <= 1 else reason,
-    }
+def judge(ready, gate: Gate | None = None) -> dict:
+    """The gate's word on prepared scans, that of the worst of them; see Gate.word. Without a gate nothing is checked."""
+    gate = gate or load()
+    if gate is None:
+        nothing = {"accepted": True, "score": None, "called": None, "p_value": None, "looks_like": None}
+        return nothing | {"reason": "no gate was fitted: nothing was checked"}
+    given = [(k, c) for k, c in enumerate(CONTRASTS) if ready.present[k]]
+    words = [gate.word(stack(ready.given[k], ready.head, c), c) for k, c in given]
+    return max(words, key=lambda word: word["score"])
 
 
 def head_of(plane: np.ndarray, contrast: str) -> np.ndarray:
@@ -140,3 +115,45 @@ def head_of(plane: np.ndarray, contrast: str) -> np.ndarray:
 
     whole = codec.decode(plane, contrast)[..., None]
     return inside(Scan(whole, np.eye(4), contrast), whole)[..., 0]
+
+
+def save(gate: Gate, folder: Path = FOLDER) -> None:
+    """Writes the networks, 8 bits a weight, and gate.json, last."""
+    from difusa.shared.checkpoint import save_tensors
+    from difusa.shared.files import write_json
+
+    for k, eye in enumerate(gate.eyes):
+        exact = ("means", "inverse")
+        save_tensors(Path(folder) / f"eye-{k}.safetensors", eye.network.state_dict(), 8, exact)
+    rounded = lambda a: np.round(a, 4).tolist()  # noqa: E731
+    people = {c: rounded(f) for c, f in gate.people.items()}
+    patients = {c: {p: rounded(f) for p, f in known.items()} for c, known in gate.patients.items()}
+    told = {"looks": LOOKS, "figures": FIGURES, "saw": [sorted(e.saw) for e in gate.eyes]}
+    write_json(Path(folder) / "gate.json", told | {"people": people, "patients": patients})
+
+
+@lru_cache(1)
+def load(folder: Path = FOLDER) -> Gate | None:
+    """The gate in a folder; None where there is none. Raises ValueError for a broken one."""
+    from difusa.shared.checkpoint import load_tensors
+    from difusa.shared.files import sha256
+
+    path = Path(folder) / "gate.json"
+    if not path.exists():
+        return None
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if tuple(told["looks"]) != LOOKS:
+            raise ValueError("it tells other looks apart")
+        eyes = []
+        for k, saw in enumerate(told["saw"]):
+            network = Looks()
+            network.load_state_dict(load_tensors(Path(folder) / f"eye-{k}.safetensors"))
+            eyes.append(Eye(network.eval().requires_grad_(False), frozenset(saw)))
+        people = {c: np.array(f) for c, f in told["people"].items()}
+        patients = {c: {p: np.array(f) for p, f in known.items()} for c, known in told["patients"].items()}
+        files = [path, *(Path(folder) / f"eye-{k}.safetensors" for k in range(len(eyes)))]
+        fingerprint = hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
+        return Gate(tuple(eyes), people, patients, fingerprint)
+    except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
+        raise ValueError(f"{path} is damaged ({error}): install it anew, or run `difusa medical gate`") from error

@@ -93,7 +93,7 @@ def translate(
         word = gate.judge(ready)
         if not word["accepted"] and not anyway:
             run.write(report, gate=word, to=to, interval_level=None, structures={}, lost_lesions=[], notice=NOTICE)
-            said = f"{word['reason']} (score {word['score']}, limit 1)"
+            said = f"{word['reason']} (score {word['score']}, limit 1; p {word['p_value']})"
             raise ValueError(f"the gate refuses {scans[0]}: {said}; --anyway goes on all the same")
         if not word["accepted"]:
             print(f"the gate would refuse this scan: {word['reason']}", file=sys.stderr)

@@ -11,14 +11,12 @@ pytest.importorskip("skimage")
 from difusa.apps.bench import bench
 from difusa.domains.medical import (
     bench_cases,
-    bench_gate,
     bench_judges,
     bench_setup,
     bench_speed,
     bench_synthetic,
     bench_translation,
     codec,
-    gate,
     labels,
     segmenting,
     template,
@@ -111,16 +109,15 @@ def test_what_is_missing_says_why(run, tmp_path):
         run("sped")
 
 
-def test_a_gate_of_right_heads_refuses_wrong_ones(run, shells, open_ms, monkeypatch):
-    from difusa.domains.medical import data
-
-    stacks = bench_gate.right(data.sets(open_ms), ("long-01", "long-03"))
-    by = {c: [gate.stack(s.planes, s.shown.head) for s in stacks if s.said == c] * 10 for c in ("T1", "T2", "FLAIR")}
-    monkeypatch.setattr(bench_gate, "known_heads", lambda setup: ({c: gate.fit(s) for c, s in by.items()}, "a test's"))
-    rows, _ = run("gate")
-    assert rows["gate", "wrong: noise"]["metrics"]["refused"]["value"] > 0.7
-    assert rows["gate", "wrong: negative"]["metrics"]["refused"]["value"] == 1
+def test_the_gate_is_asked_about_right_and_wrong_stacks(run):
+    """The shipped gate; balls of shells are no heads, so right ones may be refused, but nothing else may pass."""
+    rows, page = run("gate")
+    for kind in ("noise", "blank", "CT given as MR", "said to be CT", "planes in another direction"):
+        assert rows["gate", f"wrong: {kind}"]["metrics"]["refused"]["value"] > 0.7
     assert {"right: long-04", "right: long-12"} <= {m for _, m in rows}
+    shown, never = (rows["gate", f"wrong in ways that it was {w}"] for w in ("taught", "never shown"))
+    assert shown["n"] + never["n"] == rows["gate", "all that are wrong"]["n"] > 20
+    assert "smooth blobs" in page.split("Never shown")[1]
 
 
 def test_neighbourhoods_of_what_covers_half():
