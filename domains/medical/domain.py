@@ -45,6 +45,7 @@ DOMAIN = Domain(
         "translate": late("task", "translate"),
         "calibrate": late("calibrating", "calibrate"),
         "evaluate": late("metrics", "evaluate"),
+        "gate": late("gate_training", "train"),
         "progress": late("progress", "progress"),
         "simulate": late("synthesizing", "simulate"),
         "synthesize": late("synthesizing", "synthesize"),
@@ -52,4 +53,5 @@ DOMAIN = Domain(
     benches={
         "medical": Benchmark(late("bench", "measure"), ("n", "model", "steps", "samples", "seeds", "checkpoints"))
     },
+    factory=late("making", "factory"),
 )
