@@ -14,6 +14,7 @@ from difusa.shared.files import plain
 from difusa.shared.machine import cpu_name, peak_memory_mib
 from difusa.shared.passport import Facts
 from difusa.shared.passport import keys as keyring
+from difusa.shared.passport.carriers import packed as gzipped
 from difusa.shared.passport.samples import RECORD, enclosed, record
 from difusa.shared.passport.signing import canonical
 
@@ -151,6 +152,7 @@ def packed(bench: Bench, row: Row, sample: Sample, refused: list[str]) -> Packed
     files = {f"{name}.json": canonical(about | {"conditions": conditions, "facts": facts}) + b"\n"}
     for suffix, data in sample.files.items():
         file, own = f"{name}.{suffix}", signed | {"watermark": sample.marks.get(suffix, mark)}
-        files[file] = enclosed(data, file, own, bench.keys) if suffix in bench.factory.signed else data
+        data = enclosed(data, file, own, bench.keys) if suffix in bench.factory.signed else data
+        files[file] = gzipped(data) if suffix.endswith(".gz") else data
     files[f"{name}.{RECORD}"] = record(files, signed, bench.keys)
     return Packed(files, row_told)

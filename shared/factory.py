@@ -23,7 +23,7 @@ class Row:
 @dataclass(frozen=True)
 class Sample:
     """What became of a row. files: suffix -> bytes, in the order in which they are stored, the generated one first, for that is
-    what audits take; none where nothing was made.
+    what audits take; of a suffix that ends in .gz not packed yet; none where nothing was made.
 
     label: its class; facts: name -> number, text or truth value, told in the index; reason: why it is not valid, "" if it is;
     marks: suffix -> what its passport says of its watermark.

@@ -72,8 +72,10 @@ def factory() -> Factory:
         files[f"{name.lower()}.nii.gz"] = tuple(text.format(name) for text in scan)
         files[f"{name.lower()}.NNNN.dcm"] = (f"{name}, a DICOM file a plane", f"{name}, um arquivo DICOM por plano")
         files[f"{name.lower()}.json"] = (f"how {name} was measured (BIDS)", f"como {name} foi medido (BIDS)")
-    files["tissues.nii.gz"] = ("tissue of each voxel; sidecar: names", "tecido de cada voxel")
+    files["tissues.nii.gz"] = ("tissue of each voxel", "tecido de cada voxel")
+    files["tissues.json"] = ("its names", "seus nomes")
     files["mask.nii.gz"] = ("1 lesion, 2 oedema, 3 tumour, 4 dead tissue", "1 lesão, 2 edema, 3 tumor, 4 necrose")
+    files["mask.json"] = ("the same", "o mesmo")
     signed = tuple(f for f in files if f.endswith(".nii.gz"))
     return Factory(Options, Conditions, ready, BATCH, files, about, signed, SIMULATED)
 
@@ -153,7 +155,8 @@ def simulated(row: Row, contrasts: tuple[str, ...], options: Options, heads: lis
         files[f"{name.lower()}.json"] = _json(told(scan, note))
     for name, array, names in (("tissues", tissue, NAMES), ("mask", sick(tissue), ("none", *MASKS))):
         note = Made("simulated", seed, row.stream, simulator, settings={"Labels": dict(enumerate(names))})
-        files[f"{name}.nii.gz"] = nifti(Scan(array, affine), note)
+        files[f"{name}.nii.gz"] = nifti(Scan(array, affine), note, packed=False)
+        files[f"{name}.json"] = _json(told(Scan(array, affine), note))
     told_ml = {f"{k.replace(' ', '_')}_ml": v for k, v in volumes(tissue, options.spacing).items()}
     known = {"head": who.head.name, "field": who.field, "atrophy_mm": who.settings["atrophy_mm"]} | told_ml
     there = wish.pathology == "none" or bool(mask(tissue, SICK[wish.pathology]).any())
@@ -197,7 +200,7 @@ def as_nifti(scan, made) -> dict[str, bytes]:
     """One file."""
     from difusa.domains.medical.export import nifti
 
-    return {"nii.gz": nifti(scan, made)}
+    return {"nii.gz": nifti(scan, made, packed=False)}
 
 
 def as_dicom(scan, made) -> dict[str, bytes]:

@@ -3,7 +3,7 @@
 import hashlib
 
 from difusa.shared.passport.attaching import stamps
-from difusa.shared.passport.carriers import carry, packed
+from difusa.shared.passport.carriers import carry
 from difusa.shared.passport.content import described, opened
 from difusa.shared.passport.signing import canonical, digest, sealed
 
@@ -13,16 +13,13 @@ RECORD = "passport.json"
 def enclosed(data: bytes, name: str, made: dict, keys) -> bytes:
     """A file with its passport in it, or a stamp in each of its records; as it is where its format can carry none.
 
-    made: Facts.as_json(). The same file, facts and keys give the same bytes.
+    made: Facts.as_json(). The same file, facts and keys give the same bytes. A file is not packed yet, whatever its name says.
     """
     found = opened(data, name)
     if found.rows:
         return stamps(data, name, digest(made), keys)
     content = described(found) | {"carries": True}
-    fresh = carry(found.data, canonical(sealed({"made": made, "content": content}, keys).as_json()))
-    if fresh is None:
-        return data
-    return packed(fresh) if data.startswith(b"\x1f\x8b") else fresh
+    return carry(found.data, canonical(sealed({"made": made, "content": content}, keys).as_json())) or data
 
 
 def record(files: dict[str, bytes], made: dict, keys) -> bytes:
