@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 MANIFEST, AUDIT = "manifest.json", "audit.json"
-CACHE = "features"
 
 
 def audit(
@@ -122,17 +121,15 @@ def _domain(folder: Path) -> str | None:
 def taken(path: Path, kind, table: Path | None, label: str | None):
     """What lies at a path, be it a folder of files or a data set with shards."""
     from difusa.ethics.loading import attributed, load, of_things
-    from difusa.shared.prepared import cached
 
-    cache = cached("x", 0).parent / CACHE
     if not (path / MANIFEST).exists():
-        return load(path, kind, table, label, cache)
+        return load(path, kind, table, label)
     with tempfile.TemporaryDirectory() as held:
         inside = unpacked(path, Path(held), kind.suffixes)
         things, refused = kind.load(inside)
     if not things:
         raise ValueError(f"{path}: no shard holds a {kind.domain} thing that can be taken ({len(refused)} refused)")
-    samples = of_things(things, kind, refused, cache)
+    samples = of_things(things, kind, refused)
     return attributed(indexed(samples, path), kind, table, label)
 
 

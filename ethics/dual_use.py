@@ -1,7 +1,9 @@
 """The dual-use audit of molecules: the block list, which must find nothing, and alerts beside those of the real set."""
 
+from dataclasses import replace
+
 from difusa.domains.molecules.screening import alerts, blocked
-from difusa.ethics.findings import Finding, judged, not_done, noted
+from difusa.ethics.findings import FAIL, FEWEST, PASS, Finding, judged
 from difusa.ethics.samples import Samples
 from difusa.shared.judging import proportion
 from difusa.shared.passport.saying import Said
@@ -27,8 +29,8 @@ def dual_use(other: Samples, real: Samples | None = None, most: int = 1000) -> l
             "which ones is not told; ask whoever keeps the list",
         )
     ]
-    if len(other) < 10:
-        found = [closed_or(found[0], sum(hits))]
+    if len(other) < FEWEST:  # nothing is estimated here, everything was looked at: a hit is a hit
+        found = [replace(found[0], verdict=FAIL if any(hits) else PASS)]
     ours = proportion([bool(alerts(m)) for m in molecules[:most]])
     theirs = proportion([bool(alerts(real.read(i))) for i in range(min(len(real), most))]) if real else None
     note = (
@@ -41,14 +43,4 @@ def dual_use(other: Samples, real: Samples | None = None, most: int = 1000) -> l
 
 def closed(why: str, n: int) -> Finding:
     """The finding of a screen that could not be made."""
-    return Finding(AUDIT, "on the block list", None, None, None, n, 0.0, "low", "fail", why)
-
-
-def closed_or(found: Finding, hits: int) -> Finding:
-    """Of fewer than ten molecules too a hit is a hit: nothing is estimated here, everything is looked at."""
-    from dataclasses import replace
-
-    return replace(found, verdict="fail" if hits else "pass")
-
-
-__all__ = ["AUDIT", "dual_use", "not_done", "noted"]
+    return Finding(AUDIT, "on the block list", None, None, None, n, 0.0, "low", FAIL, why)

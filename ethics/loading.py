@@ -10,8 +10,15 @@ import numpy as np
 
 from difusa.ethics.kind import Kind
 from difusa.ethics.samples import Samples
+from difusa.shared.files import write_atomic
+from difusa.shared.prepared import cached
 
 FEATURES = 2  # version of what is kept of features
+
+
+def cache() -> Path:
+    """Where this user's features of pictures are kept, by the pictures' bytes."""
+    return cached("features", FEATURES).parent / "features"
 
 
 def kinds() -> dict[str, Kind]:
@@ -42,9 +49,7 @@ def kind_of(path: Path, known: dict[str, Kind]) -> Kind:
     return known[best]
 
 
-def load(
-    path: Path, kind: Kind, table: Path | None = None, label: str | None = None, cache: Path | None = None
-) -> Samples:
+def load(path: Path, kind: Kind, table: Path | None = None, label: str | None = None) -> Samples:
     """The things below a path with their features; table: attributes (CSV); label: which of its columns is to be told.
 
     Raises ValueError where nothing can be taken, or the label is no column.
@@ -53,15 +58,15 @@ def load(
     if not found:
         why = f": {refused[0][0]}, {refused[0][1]}" if refused else ""
         raise ValueError(f"{path} holds no {kind.domain} that can be taken{why}")
-    return attributed(of_things(found, kind, refused, cache), kind, table, label)
+    return attributed(of_things(found, kind, refused), kind, table, label)
 
 
-def of_things(found: dict[str, object], kind: Kind, refused=(), cache: Path | None = None) -> Samples:
+def of_things(found: dict[str, object], kind: Kind, refused=()) -> Samples:
     """Things by name with their features; those without any keep a place in `refused`."""
     things, rows, lost = {}, [], list(refused)
     for name, thing in found.items():
         try:
-            row = np.asarray(remembered(thing, kind, cache), np.float64)
+            row = np.asarray(remembered(thing, kind), np.float64)
             if not np.isfinite(row).all():
                 raise ValueError("a descriptor is not finite")
         except (ValueError, RuntimeError, KeyError) as why:
@@ -77,17 +82,16 @@ def of_things(found: dict[str, object], kind: Kind, refused=(), cache: Path | No
     return Samples(kind.domain, names, np.stack(rows), lambda i: things[names[i]], columns, None, tuple(lost))
 
 
-def remembered(thing, kind: Kind, cache: Path | None) -> np.ndarray:
-    """The features of a thing; of arrays, which cost a network, kept in the folder `cache` by the bytes."""
-    if cache is None or not hasattr(thing, "tobytes"):
+def remembered(thing, kind: Kind) -> np.ndarray:
+    """The features of a thing; those of arrays, which cost a network, are kept in `cache`."""
+    if not hasattr(thing, "tobytes"):
         return kind.features(thing)
     key = hashlib.sha256(f"{FEATURES} {kind.space} {thing.shape}".encode() + thing.tobytes()).hexdigest()
-    path = Path(cache) / f"{key[:32]}.npy"
+    path = cache() / f"{key[:32]}.npy"
     if path.exists():
         return np.load(path, allow_pickle=False)
     row = np.asarray(kind.features(thing), np.float32)
     path.parent.mkdir(parents=True, exist_ok=True)
-    from difusa.shared.files import write_atomic
 
     def write(temporary: Path) -> None:
         with open(temporary, "wb") as file:

@@ -112,3 +112,19 @@ def test_labels_that_are_numbers():
     found = usefulness(other, train, test, 0.7)[0]
     assert found.verdict == PASS
     assert "R^2" in found.note
+
+
+def test_the_census_example_is_a_target():
+    from pathlib import Path
+
+    import difusa.ethics
+    from difusa.apps.audit import targets
+
+    shares, source = targets(Path(difusa.ethics.__file__).parent / "targets" / "brazil-2022.toml")
+    assert "IBGE" in source
+    for groups in shares.values():
+        assert sum(groups.values()) == pytest.approx(1, abs=1e-9)
+    women = np.repeat(["female", "male"], [80, 20])
+    found = representation(women, shares["sex"], "sex", 0.8, source)
+    assert found[0].verdict == FAIL
+    assert "IBGE" in found[0].note

@@ -15,7 +15,6 @@ from difusa.ethics.loading import of_things
 from difusa.ethics.pictures import KIND, disguise, load
 from difusa.ethics.policy import read
 from difusa.ethics.samples import Samples
-from difusa.shared.prepared import cached
 
 pytestmark = pytest.mark.slow
 TRAIN, HELD, DRAWN, POOL = 200, 100, 100, 400
@@ -32,7 +31,7 @@ def paintings(data) -> Samples:
         styles = {r["file"]: r["style"] for r in csv.DictReader(rows)}
     most = [s for s, _ in Counter(styles[n] for n in names).most_common(3)]
     things, _ = load([home / "paintings256" / n for n in names])
-    found = of_things(things, KIND, cache=cached("x", 0).parent / "features")
+    found = of_things(things, KIND)
     style = np.array([styles[n] if styles[n] in most else "other" for n in found.ids])
     return Samples(found.domain, found.ids, found.features, found.read, found.attributes | {"style": style}, style)
 
@@ -41,7 +40,7 @@ def blurred(samples: Samples) -> Samples:
     from scipy.ndimage import gaussian_filter
 
     images = {i: gaussian_filter(samples.read(k), (2, 2, 0)) for k, i in enumerate(samples.ids)}
-    made = of_things(images, KIND, cache=cached("x", 0).parent / "features")
+    made = of_things(images, KIND)
     return Samples(made.domain, made.ids, made.features, made.read, samples.attributes, samples.labels)
 
 
