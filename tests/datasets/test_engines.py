@@ -70,5 +70,5 @@ def _killed(run: subprocess.Popen, seconds: float) -> bool:
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()
             return True
-        time.sleep(0.01)
+        time.sleep(0.05)  # to look at all processes costs some time itself
     return False
