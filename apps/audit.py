@@ -230,4 +230,5 @@ def say(told: dict) -> None:
         print(f"{audit:12} {verdict}")
         for f in told["findings"]:
             if f["audit"] == audit and f["verdict"] == "fail":
-                print(f"  {f['name']}: {f['value']} (n {f['n']}, threshold {f['threshold']}) {f['note']}")
+                shown = " ".join(f"{k} {f[k]:.4g}" for k in ("value", "n", "threshold") if f[k] is not None)
+                print(f"  {f['name']}: {shown}; {f['note']}")

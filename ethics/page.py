@@ -14,7 +14,7 @@ STYLE = (
     "th,td{text-align:left;vertical-align:top;padding:.25rem .8rem .25rem 0;border-bottom:1px solid #ddd}"
     "td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}td.say{color:#555;font-size:.9rem}"
     ".v{font-weight:600;white-space:nowrap}.pass{color:#1b6e34}.fail{color:#b3261e}.none{color:#777}"
-    "svg{max-width:100%;height:auto}figcaption{color:#555}.scroll{overflow-x:auto}"
+    "td.as{white-space:pre-wrap;overflow-wrap:anywhere}svg{max-width:100%;height:auto}figcaption{color:#555}.scroll{overflow-x:auto}"
     "#say-pt:checked~main .en,#say-en:checked~main .pt{display:none}input{accent-color:#9a3b26}"
     "@media print{input,label{display:none}body{max-width:none;margin:0;font-size:10pt}"
     "tr,figure{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}}"
@@ -93,7 +93,9 @@ def page(report: Report) -> bytes:
     )
     parts = "".join(f"<h2>{both(a)}</h2>{table([f for f in report.findings if f.audit == a])}" for a in told)
     figures = "".join(f"<figure>{svg}<figcaption>{both(c)}</figcaption></figure>" for c, svg in report.figures.items())
-    about = "".join(f"<tr><th>{both(k)}</th><td>{html.escape(str(v))}</td></tr>" for k, v in report.about.items() if v)
+    about = "".join(
+        f"<tr><th>{both(k)}</th><td class=as>{html.escape(str(v))}</td></tr>" for k, v in report.about.items() if v
+    )
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Audit · Auditoria: {html.escape(str(report.about.get('set', '')))}</title><style>{STYLE}</style>"
