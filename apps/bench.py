@@ -43,7 +43,7 @@ def bench(
         crystals, scans) or watermark (the marks of all domains under attack).
     data: the data folder; else the environment variable DIFUSA_DATA.
     n: heritage 100 crops, samplers 24, molecules 10,000 in each set, materials 1,000, medical 20 simulated people (200 for the
-        intervals), detection 100 molecules, 60 crystals, 24 simulated people,
+        intervals), detection 50 molecules, 30 crystals, 12 simulated people,
         watermark 500 pictures; fewer with --quick.
     quick: a small version in under two minutes, written to NAME-quick.json.
     tasks: comma-separated; all when left out, and an unknown one names those there are.

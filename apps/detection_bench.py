@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from difusa.apps import detection_page
+from difusa.apps.detect import picture_model
 from difusa.apps.detection_data import ADVERSARIAL, DIFFUSION, OWN, PEOPLE, REAL, Item, chosen, items, measured
 from difusa.apps.detection_fit import fitted, measured_of
 from difusa.shared.bench import Bench
@@ -21,13 +22,13 @@ from difusa.shared.metrics import share
 
 FAMILIES = (DIFFUSION, ADVERSARIAL, OWN)
 SHIPPED = (DIFFUSION, OWN)  # what the shipped detector of pictures is fitted on
-FULL = {"train": (300, 150, 120, 40), "calibrate": (100, 40, 40, 14), "test": (100, 60, 60, 20)}  # real, then FAMILIES
+FULL = {"train": (75, 44, 31, 12), "calibrate": (20, 10, 8, 5), "test": (24, 16, 16, 18)}  # real, then FAMILIES
 QUICK = {"train": (24, 12, 8, 4), "calibrate": (12, 6, 4, 3), "test": (12, 6, 6, 3)}
 AGAIN, PASTS = (
-    (40, 30, 30, 20),
-    (16, 16, 0, 0),
+    (8, 6, 6, 4),
+    (8, 8, 0, 0),
 )  # pictures that arrive once more as JPEG 50; with the other codec in their past
-OURS = {"train": (8, 4), "calibrate": (8, 4), "test": (12, 6)}  # of our own: enlargements, samples from noise
+OURS = {"train": (8, 4), "calibrate": (6, 2), "test": (12, 6)}  # of our own: enlargements, samples from noise
 TOLD = ("auroc", "balanced_accuracy", "abstained", "flipped", "calibration_error")
 
 
@@ -40,19 +41,18 @@ class Pictures:
     """All that was measured of the pictures; what is not there yet is measured now."""
 
     def __init__(self, asked: Asked, work: Path):
-        from difusa.apps.detect import picture_model
         from difusa.apps.detection_own import make
 
         self.folder, own = Path(work) / "measured", Path(work) / "own"
         make(own, asked.folder(), OURS)
-        self.items, self.denoise = items(asked.folder(), own), picture_model()
+        self.items = items(asked.folder(), own)
         self.counts = QUICK if asked.quick else FULL
 
     def of(self, job: str, split: str, counts: Sequence[int] | None = None) -> dict[Item, dict[str, np.ndarray]]:
         """What `job` measured of the first pictures of each family."""
         families = dict(zip((REAL, *FAMILIES), counts or self.counts[split], strict=True))
         found = chosen(self.items, {(split, f): n for f, n in families.items() if n})
-        return {item: measured(self.folder, job, item, self.denoise) for item in found}
+        return {item: measured(self.folder, job, item, picture_model) for item in found}
 
 
 def said(detector: Detector, views: dict[Item, dict[str, np.ndarray]], keep: Callable[[Item], bool]) -> Said:
@@ -173,7 +173,7 @@ def molecules(store: Bench, asked: Asked) -> None:
     """Molecules, n of each kind."""
     from difusa.domains.molecules import forensics, forensics_data
 
-    n = asked.n or (12 if asked.quick else 100)
+    n = asked.n or (12 if asked.quick else 50)
     found, _ = forensics_data.tables(asked.folder(), store.work / "detection", n, asked.seed)
     of_tables("molecules", found, forensics.FIGURES, store)
 
@@ -182,7 +182,7 @@ def crystals(store: Bench, asked: Asked) -> None:
     """Crystals, n of each kind."""
     from difusa.domains.materials import forensics, forensics_data
 
-    n = asked.n or (12 if asked.quick else 60)
+    n = asked.n or (12 if asked.quick else 30)
     found, _ = forensics_data.tables(asked.folder(), store.work / "detection", n, asked.seed)
     of_tables("crystals", found, forensics.FIGURES, store)
 
@@ -191,7 +191,7 @@ def scans(store: Bench, asked: Asked) -> None:
     """Stacks of scans; patients are few, so each is held out in turn, and all verdicts are read together."""
     from difusa.domains.medical import forensics, forensics_data
 
-    found = forensics_data.table(asked.folder(), asked.n or (4 if asked.quick else 24), asked.seed)
+    found = forensics_data.table(asked.folder(), asked.n or (4 if asked.quick else 12), asked.seed)
     families = [f for f in dict.fromkeys(found.families) if f != REAL]
     for out in families:
         detectors, judged = tables.in_turn(forensics.FIGURES, found, [f for f in families if f != out], "scan")

@@ -7,7 +7,7 @@ Real: paintings, manuscript pages and old paper; tested on those by artists and 
 import csv
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,12 +136,12 @@ def kept(folder: Path, job: str, item: Item) -> Path:
     return Path(folder) / job / f"{item.name.replace('/', '_').replace(' ', '_')}.npz"
 
 
-def measured(folder: Path, job: str, item: Item, denoise) -> dict[str, np.ndarray]:
-    """What was measured of a picture, now or before."""
+def measured(folder: Path, job: str, item: Item, model: Callable) -> dict[str, np.ndarray]:
+    """What was measured of a picture, now or before; model(): the denoiser, asked for only where it is needed."""
     from difusa.shared.files import write_arrays
 
     path = kept(folder, job, item)
     if not path.exists():
-        write_arrays(path, JOBS[job](item, denoise))
+        write_arrays(path, JOBS[job](item, model()))
     with np.load(path, allow_pickle=False) as file:
         return {k: file[k].astype(float) for k in file.files}

@@ -6,7 +6,7 @@ import numpy as np
 
 from difusa.apps.detection_data import REAL, Item
 from difusa.shared.forensics.detector import PARTS, Detector
-from difusa.shared.forensics.fitting import Linear, balanced, best_ridge, known, logistic, sigmoid
+from difusa.shared.forensics.fitting import Linear, balanced, best_ridge, known, logistic, scaled, sigmoid
 from difusa.shared.forensics.judging import limits
 from difusa.shared.forensics.pictures import Measured
 from difusa.shared.forensics.tables import AIMED
@@ -60,9 +60,7 @@ def calibrated(draft: Detector, kept, rows: Rows, views: Rows, families, ridges)
     held = [i for i in views if i.family == REAL or i.family in families]
     logits = np.array([draft.mixed(draft.parts_of(measured_of(views[i]))).mean() for i in held])
     y, weight, _ = labels(held)
-    scale = logistic(logits[:, None], y, weight, 1e-3)
-    slope = float(scale.weights[0] / scale.scale[0])
-    offset = float(scale.bias - slope * scale.mean[0])
+    slope, offset = scaled(logits, y, weight)
     p = sigmoid(slope * logits + offset)
     seen = known(np.concatenate([rows[i]["tower"][:1] for i in kept]), np.stack([views[i]["tower"][0] for i in held]))
     tower, shares = draft.parts.get("tower"), np.zeros(2)

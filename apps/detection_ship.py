@@ -74,7 +74,7 @@ def molecules(asked, work: Path, out: Path) -> Detector:
     """Writes what is usual, too."""
     from difusa.domains.molecules import forensics, forensics_data
 
-    found, known = forensics_data.tables(asked.folder(), work, asked.n or 100, asked.seed)
+    found, known = forensics_data.tables(asked.folder(), work, asked.n or 50, asked.seed)
     forensics.save_usual(known, out)
     return of_tables(found, forensics.FIGURES, "molecule")
 
@@ -83,7 +83,7 @@ def crystals(asked, work: Path, out: Path) -> Detector:
     """Writes what is usual, too."""
     from difusa.domains.materials import forensics, forensics_data
 
-    found, known = forensics_data.tables(asked.folder(), work, asked.n or 60, asked.seed)
+    found, known = forensics_data.tables(asked.folder(), work, asked.n or 30, asked.seed)
     forensics.save_usual(known, out)
     return of_tables(found, forensics.FIGURES, "crystal")
 
@@ -95,7 +95,7 @@ def scans(asked, work: Path, out: Path) -> Detector:
     from difusa.shared.forensics import tables
     from difusa.shared.forensics.scoring import figures
 
-    found = forensics_data.table(asked.folder(), asked.n or 24, asked.seed)
+    found = forensics_data.table(asked.folder(), asked.n or 12, asked.seed)
     detectors, judged = tables.in_turn(forensics.FIGURES, found, forensics_data.FAMILIES, "scan")
     real = said_of(found, judged, tables.REAL)
     return told(detectors[0], lambda f: figures(real, said_of(found, judged, f)), forensics_data.FAMILIES)

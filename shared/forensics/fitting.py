@@ -34,7 +34,11 @@ def logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray, ridge: float, ste
     mean = np.average(x, 0, weight)
     scale = np.sqrt(np.average((x - mean) ** 2, 0, weight)) + 1e-6
     start = Linear(mean, scale, np.zeros(x.shape[1]), 0.0)
-    z = np.column_stack([start.standardised(x), np.ones(len(x))])
+    z, back = start.standardised(x), np.eye(x.shape[1])
+    if len(x) < x.shape[1]:  # the weights lie in the span of the rows, and a turn of the figures changes no penalty
+        _, _, back = np.linalg.svd(z, full_matrices=False)
+        z = z @ back.T
+    z = np.column_stack([z, np.ones(len(x))])
     penalty = np.full(z.shape[1], ridge)
     penalty[-1] = 0.0
     found, weight = np.zeros(z.shape[1]), weight / weight.sum()
@@ -46,7 +50,21 @@ def logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray, ridge: float, ste
         found = found - step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
         if np.abs(step).max() < 1e-8:
             break
-    return Linear(mean, scale, found[:-1], float(found[-1]))
+    return Linear(mean, scale, found[:-1] @ back, float(found[-1]))
+
+
+def scaled(logits: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Slope and offset that make probabilities of logits [n]: Platt scaling, whose targets stay off 0 and 1 by what n items of a
+    class can tell: (n + 1) / (n + 2) and 1 / (n + 2). Source: Platt 1999, sec. 2.2."""
+    sure = np.where(y == 1, (y.sum() + 1) / (y.sum() + 2), 1 / ((1 - y).sum() + 2))
+    both = (
+        np.tile(logits, 2)[:, None],
+        np.repeat([1.0, 0.0], len(y)),
+        np.concatenate([weight * sure, weight * (1 - sure)]),
+    )
+    found = logistic(*both, 1e-6)
+    slope = float(found.weights[0] / found.scale[0])
+    return slope, float(found.bias - slope * found.mean[0])
 
 
 def folds(groups: Sequence[str], count: int = 5) -> np.ndarray:
@@ -81,7 +99,7 @@ def held_out_logits(x, y, weight, groups, ridge: float) -> np.ndarray:
     return found
 
 
-def best_ridge(x, y, weight, groups, choices=(1e-3, 1e-2, 1e-1, 1.0)) -> tuple[float, np.ndarray]:
+def best_ridge(x, y, weight, groups, choices=(1e-3, 1e-2, 1e-1, 1.0, 10.0)) -> tuple[float, np.ndarray]:
     """The ridge under which rows of unseen groups are told best (log loss), and their logits."""
     tried = [(ridge, held_out_logits(x, y, weight, groups, ridge)) for ridge in choices]
     return min(tried, key=lambda pair: loss(pair[1], y, weight))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from difusa.shared.forensics.detector import Detector
-from difusa.shared.forensics.fitting import Linear, balanced, best_ridge, known, logistic, sigmoid
+from difusa.shared.forensics.fitting import Linear, balanced, best_ridge, known, logistic, scaled, sigmoid
 from difusa.shared.forensics.judging import Judged, limits
 
 REAL = "real"
@@ -51,9 +51,7 @@ def fitted(names: Sequence[str], train: Table, held: Table, *, false_alarms: flo
     ridge, _ = best_ridge(train.x, train.generated, weight, train.groups)
     part = logistic(train.x, train.generated, weight, ridge)
     logits, y = part(held.x), held.generated
-    scale = logistic(logits[:, None], y, balanced(held.families, REAL), 1e-3)
-    slope = float(scale.weights[0] / scale.scale[0])
-    offset = float(scale.bias - slope * scale.mean[0])
+    slope, offset = scaled(logits, y, balanced(held.families, REAL))
     p = sigmoid(slope * logits + offset)
     same = Linear(np.zeros(1), np.ones(1), np.ones(1), 0.0)
     z = part.standardised(held.x)

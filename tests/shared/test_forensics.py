@@ -18,6 +18,16 @@ def test_logistic_equals_scikit_learn():
     assert ours.bias == pytest.approx(theirs.intercept_[0], abs=1e-5)
 
 
+def test_more_figures_than_rows_are_the_same_problem():
+    """With a figure repeated, both copies share its weight, whichever way the problem is solved."""
+    rng = np.random.default_rng(6)
+    x, y = rng.standard_normal((20, 15)), np.repeat([0.0, 1.0], 10)
+    few = fitting.logistic(x, y, np.ones(20), ridge=0.1)
+    many = fitting.logistic(np.tile(x, 2), y, np.ones(20), ridge=0.2)
+    assert np.allclose(many(np.tile(x, 2)), few(x), atol=1e-8)
+    assert np.allclose(many.weights[:15], many.weights[15:]) and np.allclose(2 * many.weights[:15], few.weights)
+
+
 def test_separable_classes_still_converge():
     x = np.linspace(-1, 1, 40)[:, None]
     found = fitting.logistic(x, (x[:, 0] > 0).astype(float), np.ones(40), ridge=1e-3)
