@@ -8,7 +8,10 @@ from pathlib import Path
 from difusa.apps.verify import trusted
 from difusa.shared.files import write_text
 
-SURE = 1e-6  # p-value below which a mark is said to be there
+SURE, SURE_OF_MATTER = (
+    1e-6,
+    1e-3,
+)  # p-values below which a mark is said to be there; molecules and crystals have few numbers
 
 
 def embed(picture: Path, *, out: Path, passport: bool = True) -> dict:
@@ -120,13 +123,16 @@ class Read:
 
 
 def read(picture: list[Path], *, search: bool = True, report: Path | None = None) -> Read:
-    """Whether pictures or scans carry a mark of your key: pictures also after JPEG, crops, turns and other sizes, scans after
-    cutting, resampling, windowing and a change of format, as long as they lie where they lay in the scanner.
+    """Whether pictures, scans, molecules or crystals carry a mark of your key: pictures also after JPEG, crops, turns and other
+    sizes, scans after cutting, resampling, windowing and a change of format, as long as they lie where they lay in the scanner,
+    molecules after turns, small moves and relaxation, as long as their atoms keep their order.
 
-    The p-value says how often a key that has nothing to do with the picture fits it as well; below 1e-6 the mark counts as
-    found, and the payload tells which copy it is. That none is found does not mean that there was none: it can be damaged.
+    The p-value says how often a key that has nothing to do with the picture fits it as well; below 1e-6 (1e-3 for molecules and
+    crystals, which have few numbers) the mark counts as found, and the payload tells which copy it is. That none is found does
+    not mean that there was none: it can be damaged.
 
-    picture: one or more pictures, NIfTI files, DICOM folders.
+    picture: one or more pictures, NIfTI files, DICOM folders, SDF and CIF files. Each molecule of a file is judged for itself,
+        and the file by the best of them.
     search: look for turned and scaled pictures too, which takes some seconds each.
     report: JSON file for the readings.
 
@@ -143,18 +149,45 @@ def read(picture: list[Path], *, search: bool = True, report: Path | None = None
             print(f"{path}: {error}", file=sys.stderr)
             continue
         row = rows[-1]
-        payload = f"payload {row['payload']}" if row["payload"] else "its payload is damaged"
-        said = f"carries your mark, {payload}" if row["marked"] else "no mark of yours is found"
-        print(f"{path}: {said} (p = {row['p_value']:.2g})")
+        print(f"{path}: {said_of(row)} (p = {row['p_value']:.2g})")
     if report is not None:
         write_text(report, json.dumps({"readings": rows}, indent=1) + "\n")
     return Read(tuple(rows))
 
 
+def said_of(row: dict) -> str:
+    """What a reading says, in words."""
+    if "records" in row:
+        found = [r for r in row["records"] if r["p_value"] < SURE_OF_MATTER]
+        said = "carry your mark" if row["marked"] else "no mark of yours is found"
+        lost = sum(not r["ordered"] for r in found)
+        return f"{said}: {len(found)} of {len(row['records'])} records at 1e-3" + f", {lost} in another order" * bool(
+            lost
+        )
+    payload = f"payload {row['payload']}" if row["payload"] else "its payload is damaged"
+    return f"carries your mark, {payload}" if row["marked"] else "no mark of yours is found"
+
+
 def reading(path: Path, search: bool = True) -> dict:
-    """What one's own key reads in a picture, or in a scan: NIfTI, a DICOM folder or zip."""
+    """What one's own key reads in a picture, a scan (NIfTI, a DICOM folder or zip), molecules (SDF), a crystal (CIF)."""
     from difusa.shared.passport.keys import mine
 
+    path = Path(path)
+    if str(path).lower().endswith((".sdf", ".mol")):
+        from difusa.domains.molecules import marks
+        from difusa.domains.molecules.readers import load as load_molecules
+
+        key = {"key": mine().watermark_id, "payload": None}
+        return {"file": str(path)} | marks.reading(load_molecules(path), mine().secret, SURE_OF_MATTER) | key
+    if str(path).lower().endswith(".cif"):
+        from difusa.domains.materials import marks as crystal_marks
+
+        key = {"key": mine().watermark_id, "payload": None}
+        return (
+            {"file": str(path)}
+            | crystal_marks.reading(path.read_text(errors="replace"), mine().secret, SURE_OF_MATTER)
+            | key
+        )
     if is_scan(path):
         from difusa.domains.medical.readers import load as load_scan
         from difusa.shared.watermark import volume_grain

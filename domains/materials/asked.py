@@ -50,8 +50,8 @@ class Asked:
                 wish[at] = np.clip(self.templates.properties[row, at], target.low, target.high)
             wish = self.wishes.standard(wish)
         if self.free:
-            template = free_template(np.zeros((len(template), 3)))
-        return Order(template, np.zeros(len(template), np.int64), wish, self.rules)
+            template, row = free_template(np.zeros((len(template), 3))), -1
+        return Order(template, np.zeros(len(template), np.int64), wish, self.rules, row)
 
     def of(self, index: int) -> "Asked":
         """What sample `index` is asked to be: all the same here."""

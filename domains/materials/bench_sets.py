@@ -36,7 +36,7 @@ def drawn(setup: Setup, model, count: int, seed: int, steps: int, **options) -> 
     shutil.rmtree(out, ignore_errors=True)
     return out, generate(
         out=out, count=count, seed=seed, steps=steps, model=str(model.folder), device=setup.asked.device,
-        threads=setup.threads, batch=setup.batch, report=record, **options,
+        threads=setup.threads, batch=setup.batch, report=record, watermark=False, **options,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ def verb(*, out: str, **options) -> dict:
     from difusa.domains.materials.task import generate
 
     shutil.rmtree(out, ignore_errors=True)
-    return generate(out=Path(out), progress=lambda done, total: None, **options)
+    return generate(out=Path(out), progress=lambda done, total: None, watermark=False, **options)
 
 
 def speed(setup: Setup) -> None:

@@ -119,7 +119,7 @@ def groups(setup: Setup, model) -> None:
                 generate(
                     out=out, count=count, spacegroup=wanted, symmetrised=True, steps=setup.steps, seed=setup.asked.seed,
                     model=str(model.folder), device=setup.asked.device, threads=setup.threads, batch=setup.batch,
-                    progress=lambda done, total: None,
+                    progress=lambda done, total: None, watermark=False,
                 )  # fmt: skip
                 rows = load_rows(out)
             hits = [r.crystal is not None and spacegroup(r.crystal, TIGHT) == wanted for r in rows]

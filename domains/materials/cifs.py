@@ -64,8 +64,31 @@ def read_cif(block: str) -> Crystal:
 def listed(block: str) -> np.ndarray | None:
     """Atomic numbers [n] of the atoms that a block lists, if these are all of the cell: whole, and no operation makes others.
 
-    Raises ValueError where the list of atoms is cut off.
+    Raises ValueError as table_of().
     """
+    table = table_of(block)
+    symbols = table.get("_atom_site_type_symbol", ())
+    whole = all(float(v) == 1 for v in table.get("_atom_site_occupancy", ()) if re.fullmatch(r"[0-9.]+", v))
+    alone = re.findall(r"(?m)^\s*(?:\d+\s+)?['\"]([^'\"]*,[^'\"]*,[^'\"]*)['\"]\s*$", block)
+    if not symbols or not whole or [a.replace(" ", "") for a in alone] != ["x,y,z"] or set(symbols) - set(NUMBERS):
+        return None
+    return np.array([NUMBERS[s] for s in symbols], np.uint8)
+
+
+def sites(block: str) -> tuple[np.ndarray, np.ndarray]:
+    """Atomic numbers [n] and fractional coordinates [n, 3] in the order of the file, which the parser does not keep.
+
+    Raises ValueError where these are not all atoms of the cell.
+    """
+    numbers, table = listed(block), table_of(block)
+    if numbers is None:
+        raise ValueError("the file does not list all atoms of the cell: it was written with symmetry operations")
+    columns = [[float(re.sub(r"\(.*", "", v)) for v in table[f"_atom_site_fract_{axis}"]] for axis in "xyz"]
+    return numbers, np.array(columns).T % 1
+
+
+def table_of(block: str) -> dict[str, list[str]]:
+    """The columns of a block's list of atoms. Raises ValueError where it is cut off."""
     found = re.search(r"(?mi)^[ \t]*loop_\s+((?:_atom_site_\w+\s+)+)((?:(?!loop_|data_|_|#).*(?:\n|$))*)", block)
     if not found:
         raise ValueError("the list of atoms is cut off before its first one: get the whole file again")
@@ -73,13 +96,7 @@ def listed(block: str) -> np.ndarray | None:
     words = re.findall(r"'[^']*'|\"[^\"]*\"|\S+", found[2])
     if not words or len(words) % len(columns):
         raise ValueError(f"the list of atoms is cut off after {len(words)} words: get the whole file again")
-    table = {name: words[k :: len(columns)] for k, name in enumerate(columns)}
-    symbols = table.get("_atom_site_type_symbol", ())
-    whole = all(float(v) == 1 for v in table.get("_atom_site_occupancy", ()) if re.fullmatch(r"[0-9.]+", v))
-    alone = re.findall(r"(?m)^\s*(?:\d+\s+)?['\"]([^'\"]*,[^'\"]*,[^'\"]*)['\"]\s*$", block)
-    if not symbols or not whole or [a.replace(" ", "") for a in alone] != ["x,y,z"] or set(symbols) - set(NUMBERS):
-        return None
-    return np.array([NUMBERS[s] for s in symbols], np.uint8)
+    return {name: words[k :: len(columns)] for k, name in enumerate(columns)}
 
 
 def difusa_tags(block: str) -> dict:

@@ -59,7 +59,7 @@ def ours(work: Path, count: int, seed: int, *, free: bool) -> list[Crystal]:
 
     folder = Path(work) / f"crystals-{'free-' if free else ''}{count}-{seed}"
     if not (folder / "all.extxyz").exists():
-        generate(out=folder, count=count, seed=seed, free=free, passport=False, threads=1)
+        generate(out=folder, count=count, seed=seed, free=free, passport=False, watermark=False, threads=1)
     return [r.crystal for r in load(folder / "all.extxyz") if r.crystal is not None]
 
 

@@ -34,7 +34,8 @@ class Plan:
     steps: network evaluations a crystal at most, guidance counted; levels in units of the network's state. settle: level at
     which the elements are decided; below, they are given. guidance: 1 samples the model under its wish, more goes beyond it, at
     two evaluations a step. calm: factor of the cell's noise; 1 samples the model, less keeps to likely cells. balance: elements
-    are drawn until smact calls the composition valid, as far as that can be.
+    are drawn until smact calls the composition valid, as far as that can be. noise: the seed of a key, from which starting noise
+    is drawn in place of `seed`; never shown.
     """
 
     steps: int = 50
@@ -46,6 +47,7 @@ class Plan:
     calm: float = 1.0
     sigma_min: float = 0.01
     sigma_max: float = 4.0
+    noise: int | None = field(default=None, repr=False)
 
     def __post_init__(self):
         if self.sampler not in SAMPLERS:
@@ -56,6 +58,11 @@ class Plan:
             )
         if self.steps // self.each < 4:
             raise ValueError(f"--steps {self.steps}: at least {4 * self.each}; guidance costs two a step")
+
+    @property
+    def streams(self) -> int:
+        """The seed of the random streams of the noise."""
+        return self.seed if self.noise is None else self.noise
 
     @property
     def each(self) -> int:
@@ -74,12 +81,14 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """What one sample is asked to be: a template, the atomic number of each site (0 where it is to be found), and a wish [P]."""
+    """What one sample is asked to be: a template, the atomic number of each site (0 where it is to be found), a wish [P];
+    row: of the template, -1 where it has none."""
 
     template: Template
     numbers: np.ndarray
     wish: np.ndarray | None = None
     rules: Rules = field(default_factory=Rules)
+    row: int = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +133,7 @@ def draw(
     for width, group, full in in_groups([len(o.template) for o in orders]):
         rows = [orders[k] for k in group + group[:1] * (full - len(group))]
         part = ATTEMPT * attempt
-        rng = [stream(plan.seed, indices[k], NOISE + part) for k in group + group[:1] * (full - len(group))]
+        rng = [stream(plan.streams, indices[k], NOISE + part) for k in group + group[:1] * (full - len(group))]
         choosing = [stream(plan.seed, indices[k], ELEMENTS + part) for k in group]
         seen = (
             watch

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from difusa.domains.materials.crystal import Crystal
@@ -33,6 +34,7 @@ def generate(
     guidance: float = 1.0,
     report: Path | None = None,
     passport: bool = True,
+    watermark: bool = True,
     model: str = "materials",
     device: str = "cpu",
     threads: int | None = None,
@@ -69,7 +71,10 @@ def generate(
     guidance: how loudly the network hears the properties: 1 as it was trained; more goes beyond it, at two evaluations a step.
     report: another JSON file for the run's figures.
     passport: stamp each crystal, and write OUT.passport.json, by which `difusa verify` knows them. The stamps are part of the
-        bytes and depend on your keys; without a passport nothing does.
+        bytes and depend on your keys.
+    watermark: draw the starting noise from your key, which changes nothing in what is likely, so that `difusa watermark read`
+        knows the crystals with your key when the passport is gone; their tag `template` helps it. Then the crystals themselves
+        depend on your keys.
     model: shipped model or a folder written by `difusa train`.
     device: cpu or cuda.
     threads: number of CPU threads; bytes depend on it.
@@ -82,6 +87,7 @@ def generate(
     from difusa.domains.materials.asked import ask
     from difusa.domains.materials.describe import figures
     from difusa.domains.materials.guide import attach
+    from difusa.shared.watermark.issued import keyed_plan
 
     if guidance != 1 and not property:
         raise ValueError(f"--guidance {guidance}: nothing is guided without a property; leave it at 1")
@@ -94,6 +100,8 @@ def generate(
     asked = ask(use.templates, use.wishes, **limits)
     if asked.note:
         print(asked.note, file=sys.stderr)
+    plan, mark = keyed_plan(use.plan, watermark)
+    use = replace(use, plan=plan)
     with Run("materials generate", seed=seed, model=use.model, device=device, progress=progress) as run:
         network, crystals, began = use.model.load(device), [], run.seconds
         again = 0
@@ -115,13 +123,18 @@ def generate(
         told = {
             "count": len(crystals), "out": use.out, "plan": repr(use.plan), "symmetrised": symmetrised,
             "constraints": limits, "note": asked.note, "templates": len(asked.rows), "drawn_again": again,
-            "guide": teller,
+            "guide": teller, "watermark": mark,
             **figures(crystals, seconds),
         }  # fmt: skip
         run.write(use.out / REPORT, **told)
         if passport:
-            use.sign(run.verb, len(crystals))
+            use.sign(run.verb, len(crystals), mark)
         return run.write(report, **told)
+
+
+def lent(plan, order) -> dict:
+    """The tag that a marked crystal is read by."""
+    return {} if plan.noise is None else {"template": order.row if order.row >= 0 else "free"}
 
 
 def drawn(network, asked, use, indices: range, run: Run, look=None, tell=None) -> tuple[list, int]:
@@ -145,7 +158,7 @@ def drawn(network, asked, use, indices: range, run: Run, look=None, tell=None) -
             tell=None if asked.groups else tell,
         )  # fmt: skip
         for i, order, one in zip(left, orders, made):
-            crystal = described(one.crystal, use.tags(i) | {"lent": order.template.spacegroup})
+            crystal = described(one.crystal, use.tags(i) | {"lent": order.template.spacegroup} | lent(use.plan, order))
             if asked.of(i).obeyed(crystal.tags["spacegroup"]):
                 found[i] = crystal
         left = [i for i in left if i not in found]

@@ -28,11 +28,14 @@ class Ready:
         """What every crystal of the run carries."""
         return {"seed": self.plan.seed, "index": index, "model": self.model.sha256}
 
-    def sign(self, verb: str, count: int) -> None:
-        """The passport of the folder, and the stamps of its crystals."""
+    def sign(self, verb: str, count: int, mark: dict | None = None) -> None:
+        """The passport of the folder, and the stamps of its crystals; mark: {"key", "scheme"} of their watermark."""
         from difusa.shared.passport import Facts, attach, named
 
-        attach(self.out, Facts(verb, (named(self.model),), repr(self.plan), self.plan.seed, audits={"count": count}))
+        facts = Facts(
+            verb, (named(self.model),), repr(self.plan), self.plan.seed, audits={"count": count}, watermark=mark
+        )
+        attach(self.out, facts)
 
 
 def ready(out: Path, count: int, batch: int, threads: int | None, model: str, **plan) -> Ready:

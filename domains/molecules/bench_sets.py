@@ -42,6 +42,7 @@ def drawn(setup: Setup, models, count: int, seed: int, steps: int) -> tuple[Path
         out=out, count=count, seed=seed, steps=steps,
         model=str(skeletons.folder), hydrogens=str(hydrogens.folder),
         device=asked.device, threads=setup.threads, batch=asked.batch or 1000, report=record,
+        watermark=False,
     )  # fmt: skip
 
 

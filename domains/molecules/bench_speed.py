@@ -17,7 +17,7 @@ def verb(*, count: int, steps: int, seed: int, model: str, hydrogens: str, threa
 
     return generate(
         out=Path(out), count=count, steps=steps, seed=seed, model=model, hydrogens=hydrogens, threads=threads,
-        progress=lambda done, total: None,
+        progress=lambda done, total: None, watermark=False,
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def walked(
         clean = heard(x, sigma)
         return limit(clean) if limit else clean
 
-    sigmas, rng = plan.sigmas(), streams(plan.seed, indices)
+    sigmas, rng = plan.sigmas(), streams(plan.streams, indices)
     with torch.no_grad():
         noisy = space.nudge(state, space.noise(state, rng), sigmas[0])
         return last(SAMPLERS[plan.sampler](watch(denoise) if watch else denoise, space, noisy, sigmas, rng=rng))

@@ -101,5 +101,5 @@ def ours(work: Path, count: int, seed: int) -> list[Molecule]:
     path = Path(work) / f"molecules-{count}-{seed}.sdf"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        generate(out=path, count=count, seed=seed, valid_only=True, passport=False, threads=1)
+        generate(out=path, count=count, seed=seed, valid_only=True, passport=False, watermark=False, threads=1)
     return [r.molecule for r in load(path) if r.molecule is not None and r.molecule.smiles]

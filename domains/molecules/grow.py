@@ -95,7 +95,7 @@ def grow(
             raise
         kept = [m for d in drawn for m in d.kept]
         source = {"name": Path(fragment).name, "sha256": sha256(fragment)}
-        write(kept, use.out, use.facts(run.verb, len(kept), (source,)) if passport else None)
+        write(kept, use.out, use.facts(run.verb, len(kept), sources=(source,)) if passport else None)
         for failure in failures:
             print("row {row}: {reason}".format(**failure), file=sys.stderr)
         return run.write(

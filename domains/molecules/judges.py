@@ -3,7 +3,7 @@
 Both cost time and can hang or crash on a strange molecule: run many of them through `difusa.shared.limited`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -29,7 +29,12 @@ class Relaxation:
 
 
 def relax(molecule: Molecule) -> Relaxation:
-    """Relaxes to the nearest minimum of GFN2-xTB (Bannwarth et al. 2019, doi:10.1021/acs.jctc.8b01176), in vacuum.
+    """What relaxed() says of the way there."""
+    return relaxed(molecule)[1]
+
+
+def relaxed(molecule: Molecule) -> tuple[Molecule, Relaxation]:
+    """The molecule at the nearest minimum of GFN2-xTB (Bannwarth et al. 2019, doi:10.1021/acs.jctc.8b01176), in vacuum.
 
     tblite's energies and forces, ASE's L-BFGS, until every force is below FORCE; total charge from the formal charges,
     the lowest spin. Raises ValueError when STEPS do not suffice, RuntimeError when the electrons do not converge.
@@ -48,7 +53,8 @@ def relax(molecule: Molecule) -> Relaxation:
         raise ValueError(f"not relaxed after {STEPS} steps: a force of {_largest(atoms):.2g} eV/angstrom is left")
     heavy = molecule.numbers != 1
     moved = rmsd(molecule.positions[heavy], atoms.positions[heavy]) if heavy.any() else 0.0
-    return Relaxation(float(before - atoms.get_potential_energy()) * KCAL, moved, search.get_number_of_steps())
+    told = Relaxation(float(before - atoms.get_potential_energy()) * KCAL, moved, search.get_number_of_steps())
+    return replace(molecule, positions=atoms.get_positions()), told
 
 
 def _largest(atoms) -> float:

@@ -1,7 +1,7 @@
 """How molecules are drawn: the budget of network evaluations, split between skeletons, hydrogens and guidance."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -19,7 +19,8 @@ class Plan:
     coordinates (2 angstrom); temperature: factor of the noise (1 samples the model). guidance: 1 samples the model under its
     wish, more goes beyond it, at two evaluations a step. steering: how hard the guide pulls towards the wish (1: as its
     likelihood says), at one more evaluation of a level inside steering.WINDOW. mend: bonds that
-    no valence allows are changed as little as can be (orders.py).
+    no valence allows are changed as little as can be (orders.py). noise: the seed of a key, from which starting noise is drawn
+    in place of `seed`; never shown.
     """
 
     steps: int = 50
@@ -32,6 +33,7 @@ class Plan:
     hydrogen_sigma_max: float = 1.0
     steering: float = 0.0
     mend: bool = False
+    noise: int | None = field(default=None, repr=False)
 
     def __post_init__(self):
         if self.steps < 4:
@@ -48,6 +50,11 @@ class Plan:
             raise ValueError(f"--steering {self.steering}: between 0 (the guide does not pull) and 20")
         if (self.steps - self.hydrogen_steps) // self.each < 2:
             raise ValueError(f"--steps {self.steps} --guidance {self.guidance}: too few; guidance costs two a step")
+
+    @property
+    def streams(self) -> int:
+        """The seed of the random streams of the noise."""
+        return self.seed if self.noise is None else self.noise
 
     @property
     def hydrogen_steps(self) -> int:

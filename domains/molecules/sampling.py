@@ -82,7 +82,7 @@ def skeletons(
         present = torch.ones(full, size, dtype=torch.bool, device=device)
         space = tempered(Product(coords=Centred(), **{k: Euclidean() for k in CATEGORIES}), plan)
         rows = group + group[:1] * (full - len(group))
-        rng = streams(plan.seed, [indices[k] for k in rows])
+        rng = streams(plan.streams, [indices[k] for k in rows])
         total = None if carried is None else torch.tensor([carried[k] for k in rows], device=device)
         asked = None if wish is None else wish[rows]
         free = wished(
@@ -171,7 +171,7 @@ def hydrogens(
         still = {k: Held(Euclidean(), torch.zeros(1, device=device)) for k in CATEGORIES}
         space = tempered(Product(coords=Held(Euclidean(), free), **still), plan)
         chosen = [indices[k] for k in group + group[:1] * (full - len(group))]
-        rng = [stream(plan.seed, index, HYDROGENS) for index in chosen]
+        rng = [stream(plan.streams, index, HYDROGENS) for index in chosen]
         sigmas = plan.hydrogen_sigmas()
 
         def denoise(x, sigma, present=present, given=given, anchor=anchor["anchor"]):

@@ -34,6 +34,7 @@ def generate(
     temperature: float = 1.0,
     report: Path | None = None,
     passport: bool = True,
+    watermark: bool = True,
     model: str = "qm9",
     hydrogens: str | None = None,
     guide: str | None = None,
@@ -78,7 +79,9 @@ def generate(
     temperature: factor of the noise; 1 samples the model, other values depart from it.
     report: JSON file for the run's figures.
     passport: sign each molecule, and write OUT.passport.json, by which `difusa verify` knows them. The signatures are part of
-        the bytes and depend on your keys; without a passport nothing does.
+        the bytes and depend on your keys.
+    watermark: draw the starting noise from your key, which changes nothing in what is likely, so that `difusa watermark read`
+        knows the molecules with your key when the passport is gone. Then the molecules themselves depend on your keys.
     model: shipped model or a folder written by `difusa train`; for properties, MODEL-property where MODEL hears none.
     hydrogens: the same for the model that places the hydrogens; by default the one that belongs to MODEL.
     guide: the same for the model that predicts properties.
@@ -96,6 +99,10 @@ def generate(
     from difusa.domains.molecules.asked import ask
     from difusa.domains.molecules.drawing import Drawn, Tools
     from difusa.domains.molecules.grow import scaffolded
+    from difusa.domains.molecules.marks import VERB
+    from difusa.shared.watermark.issued import keyed_plan
+    from difusa.shared.watermark.ledger import Issue
+    from difusa.shared.watermark.ledger import note as note_of
 
     if guidance != 1 and not property:
         raise ValueError(f"--guidance {guidance}: nothing is guided without a property; leave it at 1")
@@ -115,7 +122,8 @@ def generate(
     if note:
         print(note, file=sys.stderr)
     helm = helm_of(teller, aim) if fragment is None else None
-    use = replace(use, plan=replace(use.plan, steering=steering if helm else 0.0))
+    plan, mark = keyed_plan(use.plan, watermark)
+    use = replace(use, plan=replace(plan, steering=steering if helm else 0.0))
     with Run("molecules generate", seed=seed, model=use.model, device=device, progress=progress) as run:
         tools = Tools(*use.networks(device), use.plan, asked, use.tags(), fragment, look, teller, helm)
         drawn = Drawn()
@@ -125,12 +133,15 @@ def generate(
             rescue(drawn.kept, use.out)
             raise
         kept = ordered(drawn.kept, teller.asked[:-1]) if rank else drawn.kept
+        if mark is not None:
+            note_of(Issue(VERB, use.model.sha256, seed, len(drawn.valid)))
         said_of = {"validity": share_of(drawn.valid), "valid_connected": share_of(drawn.whole)}
-        write(kept, use.out, use.facts(run.verb, len(kept), **said_of) if passport else None)
+        write(kept, use.out, use.facts(run.verb, len(kept), mark, **said_of) if passport else None)
         figures = run.write(
             report, count=len(drawn.kept), asked_for=count, valid_only=valid_only, **use.record(),
             constraints={"formula": formula, "atoms": atoms, "elements": elements, "scaffold": scaffold},
             **_figures(drawn, seconds), guide=said, properties=told_of(kept, aim, teller) | {"note": note}, ranked=rank,
+            watermark=mark,
         )  # fmt: skip
     if len(drawn.kept) < count:
         raise ValueError(

@@ -32,12 +32,13 @@ class Ready:
         """What every molecule of the run carries."""
         return {"SEED": self.plan.seed, "MODEL": self.model.sha256, "HYDROGEN_MODEL": self.placer.sha256}
 
-    def facts(self, verb: str, count: int, sources: tuple = (), **audits):
-        """What the passport of `count` written molecules says."""
+    def facts(self, verb: str, count: int, mark: dict | None = None, sources: tuple = (), **audits):
+        """What the passport of `count` written molecules says; mark: {"key", "scheme"} of their watermark."""
         from difusa.shared.passport import Facts, named
 
         models = (named(self.model), named(self.placer))
-        return Facts(verb, models, repr(self.plan), self.plan.seed, sources=sources, audits={"count": count, **audits})
+        audits = {"count": count, **audits}
+        return Facts(verb, models, repr(self.plan), self.plan.seed, sources=sources, audits=audits, watermark=mark)
 
     def record(self) -> dict:
         """What every report says of the plan and the second model; the first is among the common figures."""
