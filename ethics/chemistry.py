@@ -45,22 +45,25 @@ def molecule_features(molecule) -> np.ndarray:
     """
     from rdkit.Chem import Crippen, rdMolDescriptors
 
-    mol = written(molecule)
+    mol = graph_of(molecule)
     graph = [float(getattr(rdMolDescriptors, name)(mol)) for name in TWO_D] + [Crippen.MolLogP(mol)]
     heavy = molecule.numbers[molecule.numbers > 1]
     elements = [(heavy == e).mean() if len(heavy) else 0.0 for e in ELEMENTS] + [
         np.abs(molecule.charges).sum(),
         len(heavy),
     ]
-    return np.array([*graph, *elements, *shape(molecule, mol)])
+    return np.array([*graph, *elements, *shape(molecule)])
 
 
-def shape(molecule, mol) -> list[float]:
+def shape(molecule) -> list[float]:
     """THREE_D and the mean and spread of bond lengths; zeros without positions or for what has no shape."""
     from rdkit.Chem import GetPeriodicTable, rdMolDescriptors
 
+    from difusa.domains.molecules.molecule import to_rdkit
+
     if not np.isfinite(molecule.positions).all() or len(molecule) < 3 or not len(molecule.bonds):
         return [0.0] * (len(THREE_D) + 2)
+    mol = to_rdkit(molecule)
     values = [float(getattr(rdMolDescriptors, name)(mol)) for name in THREE_D]
     i, j = molecule.bonds[:, 0], molecule.bonds[:, 1]
     table = GetPeriodicTable()
@@ -69,13 +72,13 @@ def shape(molecule, mol) -> list[float]:
     return [v if np.isfinite(v) else 0.0 for v in values] + [float(lengths.mean()), float(lengths.std())]
 
 
-def written(molecule):
-    """RDKit's molecule, sanitised, its positions where it has any."""
-    from difusa.domains.molecules.molecule import to_rdkit
+def graph_of(molecule):
+    """RDKit's molecule of its SMILES, hydrogens implied. Raises ValueError where it has none."""
+    from rdkit import Chem
 
-    if np.isfinite(molecule.positions).all():
-        return to_rdkit(molecule)
-    return to_rdkit(replace(molecule, positions=np.zeros_like(molecule.positions)))
+    if not molecule.smiles:
+        raise ValueError("RDKit writes no SMILES of it")
+    return Chem.MolFromSmiles(molecule.smiles)
 
 
 def same_molecule(a, b) -> bool:
@@ -93,7 +96,7 @@ def about_molecule(molecule) -> dict[str, object]:
     """Size, rings and elements, in classes."""
     from rdkit.Chem import rdMolDescriptors
 
-    rings = rdMolDescriptors.CalcNumAromaticRings(written(molecule))
+    rings = rdMolDescriptors.CalcNumAromaticRings(graph_of(molecule))
     heavy = molecule.numbers[molecule.numbers > 1]
     odd = sorted({int(n) for n in heavy} - {6})
     names = {7: "N", 8: "O", 9: "F", 15: "P", 16: "S", 17: "Cl", 35: "Br", 53: "I"}

@@ -85,7 +85,7 @@ def decided(
         raise ValueError(
             "not released: "
             + "; ".join(reasons)
-            + ". Whoever answers for it all the same says why: --override REASON --by NAME"
+            + ". Whoever answers for it all the same says why: --override REASON --by NAME --office OFFICE"
         )
     if override is not None and (not complete(by) or len(override.strip()) < SHORTEST):
         raise ValueError(f"--override needs a reason of at least {SHORTEST} letters, and --by NAME --office OFFICE")
