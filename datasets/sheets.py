@@ -111,7 +111,6 @@ def _reasons(found: dict, word, number) -> str:
 
 
 def _named(rows: Sequence[dict], none: str) -> str:
-    shown = [
-        f"- {r['name']} (`{r['sha256'][:16]}`{', ' + r['licence'] if r.get('licence') else ''})" for r in rows[:40]
-    ]
+    said = [", ".join([f"`{r['sha256'][:16]}`", *(r[k] for k in ("licence", "credit") if r.get(k))]) for r in rows[:40]]
+    shown = [f"- {r['name']} ({text})" for r, text in zip(rows, said)]
     return "\n".join([*shown, f"- … {len(rows)}"] if len(rows) > 40 else shown) or none

@@ -40,7 +40,8 @@ class Sample:
 class Maker:
     """Ready to make samples. make(rows) -> one Sample a row; a sample's bytes do not depend on the rows beside it.
 
-    models, sources: each {"name", "sha256"}, a source with "licence" where it is known; plan: repr of how samples are drawn.
+    models, sources: each {"name", "sha256"}, a source with "licence" (SPDX) and "credit" where they are known; plan: repr of how
+    samples are drawn.
     """
 
     make: Callable[[Sequence[Row]], list[Sample]]

@@ -16,10 +16,11 @@ from difusa.shared.seeds import stream
 BATCH = 4  # rows a call; each is made alone
 PICK, WALK = 1, 2  # parts of a sample's random stream: picture, crop and damage; the samples of the restorer
 GREY = 128  # of lost paint
-LICENCES = {
-    "painting": "believed public domain (PeopleArt)",
-    "photograph": "public domain",
-    "manuscript": "CC-BY-4.0, CREMMA Medieval; MIT, LS-HDIB",
+LICENCES = {  # of the folders of the data: SPDX name, credit
+    "paintings256": ("public-domain", "believed to be: artists dead before 1955, photographs from PeopleArt"),
+    "photographs256": ("public-domain", "historic portraits"),
+    "manuscripts512": ("CC-BY-4.0", "CREMMA Medieval"),
+    "aged_paper512": ("MIT", "LS-HDIB"),
 }
 
 
@@ -159,12 +160,12 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
             restored(row, items, options, plan, model, tools(), befall(row.conditions.damage), seed) for row in rows
         ]
 
-    sources = [{"name": i.path.name, "sha256": sha256(i.path)} | _licence(i, options) for i in items]
+    sources = [{"name": i.path.name, "sha256": sha256(i.path)} | _licence(i) for i in items]
     return Maker(make, (named(model),), tuple(sources), repr(plan))
 
 
-def _licence(item: Item, options: Options) -> dict:
-    return {} if options.pictures or item.kind not in LICENCES else {"licence": LICENCES[item.kind]}
+def _licence(item: Item) -> dict:
+    return dict(zip(("licence", "credit"), LICENCES.get(item.path.parent.name, ())))
 
 
 def check(wish: Conditions, items: Sequence[Item], data: Path) -> None:

@@ -20,6 +20,7 @@ class Options:
     guidance: float = 1.0
     balance: bool = True
     symmetrised: bool = False
+    watermark: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
     from difusa.domains.models import find
     from difusa.shared.passport import named
     from difusa.shared.run import Run
+    from difusa.shared.watermark.issued import keyed_plan
 
     if options.guidance != 1 and not any(w.property for w in asked):
         raise ValueError(f"make.guidance = {options.guidance}: nothing is guided without a property; leave it at 1")
@@ -90,6 +92,7 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
     if found.meta.get("trains") != "crystal":
         raise ValueError(f"model {found.name!r} is of the kind {found.meta.get('trains')!r}, needed is 'crystal'")
     plan = Plan(options.steps, options.sampler, seed, options.guidance, options.balance)
+    plan, mark = keyed_plan(plan, options.watermark)
     use = Ready(Path(), plan, found, *read(found.folder))
 
     @cache
@@ -112,7 +115,7 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
         for wish in dict.fromkeys(r.conditions for r in rows if r.conditions.property):
             own, limit = [r.stream for r in rows if r.conditions == wish], limits(wish)
             made |= zip(own, attach([made[k] for k in own], limit.targets, limit.wishes, "cpu")[0], strict=True)
-        return [sample(made[r.stream], options.symmetrised) for r in rows]
+        return [sample(made[r.stream], options.symmetrised, mark) for r in rows]
 
     for wish in asked:
         limits(wish)
@@ -128,8 +131,8 @@ def _guides(told: bool) -> tuple[dict, ...]:
     return (named(find(NAME, domain="materials")),) if told else ()
 
 
-def sample(crystal, symmetrised: bool) -> Sample:
-    """The crystal's files, and what the index tells of it; its class is its crystal system."""
+def sample(crystal, symmetrised: bool, mark: dict | None) -> Sample:
+    """The crystal's files, and what the index tells of it; its class is its crystal system; mark: of its noise."""
     from difusa.domains.materials.asked import SYSTEMS
     from difusa.domains.materials.elements import SYMBOLS
     from difusa.domains.materials.export import cif, conventional, extxyz, plain
@@ -139,6 +142,6 @@ def sample(crystal, symmetrised: bool) -> Sample:
     files = {"cif": cif(listed, tags, "crystal").encode(), "extxyz": extxyz(listed, tags).encode()}
     system = next((n for n, (low, high) in SYSTEMS.items() if low <= tags["spacegroup"] <= high), "none")
     kinds = ",".join(sorted({SYMBOLS[int(n)] for n in crystal.numbers}))
-    told = {k: v for k, v in tags.items() if k not in ("seed", "index", "model", "broken")}
+    told = {k: v for k, v in tags.items() if k not in ("seed", "index", "model", "broken", "template")}
     facts = told | {"elements": kinds, "atoms": len(crystal), "volume": round(crystal.volume, 4)}
-    return Sample(files, system, facts, tags.get("broken", ""))
+    return Sample(files, system, facts, tags.get("broken", ""), dict.fromkeys(files, mark) if mark else {})

@@ -119,7 +119,7 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
     def make(rows: Sequence[Row]) -> list[Sample]:
         return [simulated(r, contrasts, options, heads(), seed) for r in rows]
 
-    licence = {} if options.labels else {"licence": "Apache-2.0, SynthSeg (Billot et al. 2023)"}
+    licence = {} if options.labels else {"licence": "Apache-2.0", "credit": "SynthSeg (Billot et al. 2023)"}
     sources = tuple({"name": p.name, "sha256": sha256(p)} | licence for p in found)
     return Maker(make, sources=sources, plan=repr(options))
 

@@ -26,6 +26,7 @@ class Options:
     steering: float = 1.0
     temperature: float = 1.0
     mend: bool = False
+    watermark: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
     from difusa.domains.molecules.plan import of_model
     from difusa.domains.molecules.verbs import Ready, pair
     from difusa.shared.passport import named
+    from difusa.shared.watermark.issued import keyed_plan
 
     walk = {"steps": options.steps, "seed": seed, "sampler": options.sampler, "guidance": options.guidance}
     walk |= {"temperature": options.temperature, "mend": options.mend}
@@ -90,7 +92,7 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
     @cache
     def use(heard: bool) -> Ready:
         found = pair(hearing(options.model) if heard else options.model, options.hydrogens)
-        return Ready(Path(), of_model(found[0].meta, **walk), *found)
+        return Ready(Path(), keyed_plan(of_model(found[0].meta, **walk), options.watermark)[0], *found)
 
     @cache
     def networks(heard: bool) -> tuple:
@@ -115,13 +117,14 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
             if not kind.property:
                 each = {r.stream: limits(r.conditions)[0].sizes for r in same}
                 tool = replace(tool, asked=replace(tool.asked, sizes=SizesOf(tool.asked.sizes.elements, each)))
-            found |= {k: sample(m) for k, m in zip(streams, draw(tool, streams), strict=True)}
+            found |= {k: sample(m, mark) for k, m in zip(streams, draw(tool, streams), strict=True)}
         return [found[r.stream] for r in rows]
 
     if options.guidance != 1 and not any(w.property for w in asked):
         raise ValueError(f"make.guidance = {options.guidance}: nothing is guided without a property; leave it at 1")
     for wish in asked:
         limits(wish)
+    mark = keyed_plan(use(bool(asked[0].property)).plan, options.watermark)[1]
     kits = [use(heard) for heard in dict.fromkeys(bool(w.property) for w in asked)]
     models = [named(m) for kit in kits for m in (kit.model, kit.placer)]
     teller = guides(options, kits[0], limits(asked[0])[1])[1]
@@ -158,8 +161,8 @@ def equipped(options: Options, use, networks: tuple, asked, aim):
     return Tools(*networks, plan, asked, use.tags(), guide=teller, helm=helm)
 
 
-def sample(molecule) -> Sample:
-    """The molecule's file, and what the index tells of it; its class is the set of its elements."""
+def sample(molecule, mark: dict | None) -> Sample:
+    """The molecule's file, and what the index tells of it; its class is the set of its elements; mark: of its noise."""
     from difusa.domains.molecules.chemistry import SYMBOLS
     from difusa.domains.molecules.export import block_of, counts, described
 
@@ -172,4 +175,4 @@ def sample(molecule) -> Sample:
     facts = counts(molecule) | {k.lower(): tags[k] for k in TAGS}
     facts |= {k.lower(): float(v) for k, v in known.items() if isinstance(v, float)}  # what the guide predicts
     reason = known["REASON"] or ("" if known["FRAGMENTS"] == 1 else "in several pieces")
-    return Sample({"sdf": block_of(mol, tags).encode()}, kinds, facts, reason)
+    return Sample({"sdf": block_of(mol, tags).encode()}, kinds, facts, reason, {"sdf": mark} if mark else {})

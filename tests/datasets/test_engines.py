@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -42,9 +43,13 @@ def test_runs_killed_at_random_instants_go_on_to_the_same_bytes(unbroken, recipe
         "--resume",
         "--out",
     ]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert subprocess.run([*command, str(tmp_path / "first")], stderr=subprocess.DEVNULL).returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    need = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     while killed < KILLS:
         run = subprocess.Popen([*command, str(out)], stderr=subprocess.DEVNULL, start_new_session=True)
-        if _killed(run, rng.uniform(2.0, 14.0)):
+        if _killed(run, rng.uniform(0.4 * need, need)):
             killed += 1
             continue
         assert run.returncode == 0
