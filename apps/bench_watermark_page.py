@@ -23,7 +23,7 @@ PICTURES = """- **in generation**: keyed noise, searched for (`shared/watermark/
 
 DISTORTED = tuple(WORDS)
 OWN = {
-    "averaging, taken out": "the mean of 100 marked pictures less the mean of 100 unmarked ones is taken out of a marked picture",
+    "averaging, taken out": "the mean of up to 100 marked pictures, less that of unmarked ones, is taken out of a marked one",
     "averaging, put in": "the same, at 10 grey levels, put into unmarked pictures: more than the false alarms would be forged",
     "forgery": "what is finer than a blur of 2 pixels, copied out of a marked picture into an unmarked one; the mark then tells "
     "which sample it was copied from, whose passport tells what that one looked like",
