@@ -19,17 +19,18 @@ class Index:
         return len(self.vectors)
 
 
-def index(vectors: np.ndarray, seed: int = 0) -> Index:
+def index(vectors: np.ndarray) -> Index:
     """Ready for `nearest`. Hierarchical navigable small worlds (Malkov and Yashunin 2018), built by one thread: the same each
     time."""
     vectors = np.ascontiguousarray(vectors, np.float32)
     if len(vectors) <= EXACT:
         return Index(vectors)
-    import hnswlib
+    import faiss
 
-    world = hnswlib.Index("l2", vectors.shape[1])
-    world.init_index(len(vectors), M=LINKS, ef_construction=WIDTH, random_seed=seed)
-    world.add_items(vectors, num_threads=1)
+    faiss.omp_set_num_threads(1)
+    world = faiss.IndexHNSWFlat(vectors.shape[1], LINKS)
+    world.hnsw.efConstruction = WIDTH
+    world.add(vectors)
     return Index(vectors, world)
 
 
@@ -43,8 +44,8 @@ def nearest(known: Index, queries: np.ndarray, k: int = 1) -> tuple[np.ndarray, 
     queries = np.ascontiguousarray(queries, np.float32)
     if known.world is None:
         return exact(known.vectors, queries, k)
-    known.world.set_ef(max(WIDTH, 2 * k))
-    places, squares = known.world.knn_query(queries, k=k, num_threads=1)
+    known.world.hnsw.efSearch = max(WIDTH, 2 * k)
+    squares, places = known.world.search(queries, k)
     return places.astype(np.int64), np.sqrt(np.maximum(squares, 0))
 
 
