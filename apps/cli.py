@@ -50,7 +50,7 @@ VERBS = {
     "medical translate": Verb("make one contrast of a scan out of others", "difusa.domains.medical.task:translate"),
     "medical calibrate": Verb("fit the intervals on people never seen", "difusa.domains.medical.calibrating:calibrate"),
     "medical evaluate": Verb("score translations against true scans", "difusa.domains.medical.metrics:evaluate"),
-    "medical gate": Verb("train what tells right scans from wrong", "difusa.domains.medical.gate_training:train"),
+    "medical gate": Verb("train what tells right scans from wrong", "difusa.domains.medical.gate_training:gate"),
     "medical progress": Verb("a disease may go on: a scenario", "difusa.domains.medical.progress:progress"),
     "medical simulate": Verb("paint a head as a scanner would", "difusa.domains.medical.synthesizing:simulate"),
     "medical synthesize": Verb("paired contrasts with masks", "difusa.domains.medical.synthesizing:synthesize"),

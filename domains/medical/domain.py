@@ -45,7 +45,7 @@ DOMAIN = Domain(
         "translate": late("task", "translate"),
         "calibrate": late("calibrating", "calibrate"),
         "evaluate": late("metrics", "evaluate"),
-        "gate": late("gate_training", "train"),
+        "gate": late("gate_training", "gate"),
         "progress": late("progress", "progress"),
         "simulate": late("synthesizing", "simulate"),
         "synthesize": late("synthesizing", "synthesize"),

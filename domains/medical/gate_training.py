@@ -24,7 +24,7 @@ OPTIONS = simulate.Options(fine=1)  # partial volume comes with the means of pix
 BATCH, RATE = 64, 3e-3
 
 
-def train(
+def gate(
     *,
     data: Path | None = None,
     out: Path = gates.FOLDER,
@@ -79,10 +79,10 @@ def train(
             lessons = Lessons(drawn, kept, shown)
             network = learned(network, lessons, further, 2 * RATE / 3, 1 + fold, steps + fold * further)
             eyes.append(gates.Eye(known(network, lessons, seed), frozenset(everyone) - set(held)))
-        gate = gates.Gate(tuple(eyes), people_of(eyes, folder, calibrate, seed), patients_of(eyes, found))
-        gates.save(gate, out)
+        made = gates.Gate(tuple(eyes), people_of(eyes, folder, calibrate, seed), patients_of(eyes, found))
+        gates.save(made, out)
     gates.load.cache_clear()
-    return gate
+    return made
 
 
 def without(real: Measured, held: list[str]) -> Measured:
