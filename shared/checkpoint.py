@@ -26,9 +26,9 @@ def save_tensors(
         raise ValueError(f"weights can be stored in 8 or 4 bits, not {bits}")
     stored: dict[str, Tensor] = {}
     for name, value in tensors.items():
-        value = value.detach().cpu()
+        value = value.detach().cpu().contiguous()
         if not (bits and value.is_floating_point() and value.ndim >= 2) or name in exact:
-            stored[name] = value.contiguous().clone()
+            stored[name] = value.clone()
         elif bits == 4 and value.numel() >= LARGE and value[0].numel() % GROUP == 0:
             stored[FOUR + name], stored[name] = pack_four_bits(value)
         else:

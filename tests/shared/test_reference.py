@@ -104,3 +104,12 @@ def test_names_said_to_be_exact_are_not_rounded(tmp_path):
     assert torch.equal(found["base"], state["base"]) and not torch.equal(found["weight"], state["weight"])
     with pytest.raises(ValueError, match="8 or 4 bits"):
         save_tensors(tmp_path / "w.safetensors", state, bits=3)
+
+
+@pytest.mark.parametrize("bits", [None, 4, 8])
+def test_weights_that_lie_channels_last_are_stored_as_others_are(bits, tmp_path):
+    torch.manual_seed(0)
+    weight = torch.randn(64, 128, 3, 3)
+    save_tensors(tmp_path / "a.safetensors", {"w": weight}, bits)
+    save_tensors(tmp_path / "b.safetensors", {"w": weight.to(memory_format=torch.channels_last)}, bits)
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
