@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import difusa.apps
 from difusa.apps import jobs
 from difusa.shared.seeds import stream
 
@@ -100,3 +101,50 @@ def until():
 def ended(until):
     """A function that waits for the end of a job and gives it."""
     return lambda id: until(lambda: (job := jobs.find(id)).finished and job)
+
+
+@pytest.fixture
+def visit():
+    """A function that opens a page by its file's name, in a language, at a job if one is named."""
+    from streamlit.testing.v1 import AppTest
+
+    def visited(page: str, language: str = "en", job: str | None = None):
+        at = AppTest.from_file(str(Path(difusa.apps.__file__).parent / "main_page.py"), default_timeout=250)
+        at.session_state["language"] = language
+        if job:
+            at.query_params["job"] = job
+        at = at.run().switch_page(page).run()
+        assert not at.exception
+        return at
+
+    return visited
+
+
+@pytest.fixture
+def texts():
+    """A function that gives all that is written on a page."""
+
+    def written(at) -> str:
+        kinds = (at.title, at.subheader, at.markdown, at.caption, at.info, at.error, at.warning, at.success, at.code)
+        return "\n".join(element.value for kind in kinds for element in kind)
+
+    return written
+
+
+@pytest.fixture
+def button():
+    """A function that finds the button of that label."""
+    return lambda at, label: next(b for b in at.button if b.label == label)
+
+
+@pytest.fixture
+def started(button):
+    """A function that presses Generate and gives the job in the address."""
+
+    def pressed(at) -> str:
+        button(at, "Generate").click().run()
+        assert not at.exception
+        value = at.query_params["job"]
+        return value if isinstance(value, str) else value[0]
+
+    return pressed

@@ -1,52 +1,26 @@
 """The materials page as a visitor uses it: limits, a finished job with its table, view, pattern and files; what goes wrong."""
 
 import json
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-import difusa.apps
 from difusa.apps import jobs, materials_models
 
 pytest.importorskip("pymatgen.core")
 pytest.importorskip("smact")
-MAIN = Path(difusa.apps.__file__).parent / "main_page.py"
 
 
 @pytest.fixture
-def site(job_root, small_crystal_models, monkeypatch):
+def opened(visit):
+    return partial(visit, "materials_page.py")
+
+
+@pytest.fixture
+def site(job_root, small_crystal_models, monkeypatch, opened):
     """The pages in English, with the small random model."""
     monkeypatch.setenv("DIFUSA_MATERIALS", small_crystal_models["model"])
     return opened()
-
-
-def opened(language="en", job=None):
-    from streamlit.testing.v1 import AppTest
-
-    at = AppTest.from_file(str(MAIN), default_timeout=250)
-    at.session_state["language"] = language
-    if job:
-        at.query_params["job"] = job
-    at = at.run().switch_page("materials_page.py").run()
-    assert not at.exception
-    return at
-
-
-def texts(at) -> str:
-    kinds = (at.title, at.subheader, at.markdown, at.caption, at.info, at.error, at.warning, at.code)
-    return "\n".join(element.value for kind in kinds for element in kind)
-
-
-def button(at, label):
-    return next(b for b in at.button if b.label == label)
-
-
-def started(at) -> str:
-    """Presses Generate; the job in the address."""
-    button(at, "Generate").click().run()
-    assert not at.exception
-    value = at.query_params["job"]
-    return value if isinstance(value, str) else value[0]
 
 
 def view(at) -> dict:
@@ -54,7 +28,7 @@ def view(at) -> dict:
     return next(d for d in (json.loads(e.proto.json) for e in at.get("bidi_component")) if d.get("format") == "cif")
 
 
-def test_from_limits_to_table_pattern_and_files(site, ended):
+def test_from_limits_to_table_pattern_and_files(site, ended, opened, texts, button, started):
     at = site
     at.number_input(key="mat_count_24").set_value(4)
     at.number_input(key="mat_steps").set_value(5)
@@ -83,7 +57,7 @@ def test_from_limits_to_table_pattern_and_files(site, ended):
     )
 
 
-def test_a_composition_gets_proposals(site, ended):
+def test_a_composition_gets_proposals(site, ended, texts, button, started):
     at = site.segmented_control(key="mat_way").select("predict").run()
     assert button(at, "Generate").disabled and "Write a composition" in texts(at)
     at.text_input(key="mat_formula").set_value("NaXx").run()
@@ -97,7 +71,7 @@ def test_a_composition_gets_proposals(site, ended):
     assert not at.exception and set(at.dataframe[0].value["formula"]) == {"NaCl"}
 
 
-def test_what_no_crystal_can_obey_is_refused_before_it_costs(site):
+def test_what_no_crystal_can_obey_is_refused_before_it_costs(site, texts, button):
     at = site
     at.multiselect(key="mat_contains").set_value(["Na"])
     at.multiselect(key="mat_exclude").set_value(["Na"]).run()
@@ -105,7 +79,7 @@ def test_what_no_crystal_can_obey_is_refused_before_it_costs(site):
     assert button(at, "Generate").disabled
 
 
-def test_ranges_of_properties_and_symmetry_become_arguments(site, monkeypatch):
+def test_ranges_of_properties_and_symmetry_become_arguments(site, monkeypatch, button):
     started_with = []
     monkeypatch.setattr(jobs, "start", lambda verb, arguments, files, about: started_with.append(arguments) or "x" * 22)
     at = site
@@ -119,7 +93,7 @@ def test_ranges_of_properties_and_symmetry_become_arguments(site, monkeypatch):
     assert (told["spacegroup"], told["crystal_system"], told["free"], told["atoms"]) == (225, None, False, None)
 
 
-def test_a_missing_model_is_told_with_the_way_out(site, monkeypatch):
+def test_a_missing_model_is_told_with_the_way_out(site, monkeypatch, opened, texts):
     monkeypatch.setattr(materials_models, "choices", list)
     at = opened("pt_BR")
     assert "Nenhum modelo de cristais está instalado" in texts(at) and "difusa train materials" in texts(at)

@@ -3,15 +3,14 @@
 import importlib.util
 import io
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import difusa.apps
 from difusa.apps import jobs, medical_planes
 
-MAIN = Path(difusa.apps.__file__).parent / "main_page.py"
 _beside = importlib.util.spec_from_file_location("of_medical", Path(__file__).parents[1] / "medical" / "conftest.py")
 _of_medical = importlib.util.module_from_spec(_beside)
 _beside.loader.exec_module(_of_medical)
@@ -19,26 +18,14 @@ ball, painted, small_model = _of_medical.ball, _of_medical.painted, _of_medical.
 
 
 @pytest.fixture
-def site(job_root, small_model, monkeypatch):
+def opened(visit):
+    return partial(visit, "medical_page.py")
+
+
+@pytest.fixture
+def site(job_root, small_model, monkeypatch, opened):
     monkeypatch.setenv("DIFUSA_MEDICAL", small_model)
     return opened()
-
-
-def opened(language="en", job=None):
-    from streamlit.testing.v1 import AppTest
-
-    at = AppTest.from_file(str(MAIN), default_timeout=250)
-    at.session_state["language"] = language
-    if job:
-        at.query_params["job"] = job
-    at = at.run().switch_page("medical_page.py").run()
-    assert not at.exception
-    return at
-
-
-def texts(at) -> str:
-    kinds = (at.title, at.markdown, at.caption, at.info, at.error, at.warning, at.success)
-    return "\n".join(element.value for kind in kinds for element in kind)
 
 
 def nifti(scan, tmp_path) -> bytes:
@@ -70,7 +57,7 @@ def finished(at, ended):
     return job
 
 
-def test_a_translation_from_upload_to_files(at, ended):
+def test_a_translation_from_upload_to_files(at, ended, opened, texts):
     assert "FLAIR" in texts(at) and "not for diagnosis" in texts(at)
     assert len(at.get("image")) == 3
     at.selectbox(key="to").select("T2")
@@ -96,7 +83,7 @@ def test_a_translation_from_upload_to_files(at, ended):
     assert "não para diagnóstico" in texts(later) and "Tradução: T2, sintética" in texts(later)
 
 
-def test_a_disease_played_through(site, ball, ended, tmp_path):
+def test_a_disease_played_through(site, ball, ended, tmp_path, texts):
     from difusa.domains.medical import simulate
     from difusa.domains.medical.synthesizing import grid, stored
 
@@ -124,7 +111,7 @@ def test_a_disease_played_through(site, ball, ended, tmp_path):
     assert {"month-012_T1.nii.gz", "month-012_mask.nii.gz", "month-012_T1.json"} <= set(names)
 
 
-def test_what_goes_wrong_is_told(site, monkeypatch, tmp_path, painted):
+def test_what_goes_wrong_is_told(site, monkeypatch, tmp_path, painted, texts):
     at = site.file_uploader(key="scan").upload("x.nii.gz", b"no scan at all", "application/gzip").run()
     assert not at.exception and "scan.nii.gz" in texts(at) and "/tmp" not in texts(at)
     monkeypatch.setenv("DIFUSA_MEDICAL", str(tmp_path / "nowhere"))
@@ -133,7 +120,7 @@ def test_what_goes_wrong_is_told(site, monkeypatch, tmp_path, painted):
     assert "The model is missing" in texts(at) and at.button(key="begin_medical").disabled
 
 
-def test_a_cancelled_job_is_told(site, painted, ended, tmp_path, small_model):
+def test_a_cancelled_job_is_told(site, painted, ended, tmp_path, small_model, opened, texts):
     arguments = {
         "scans": ["scan.nii.gz"],
         "to": "T2",
@@ -146,6 +133,23 @@ def test_a_cancelled_job_is_told(site, painted, ended, tmp_path, small_model):
     at = opened(job=id)
     next(b for b in at.button if b.label == "Cancel").click().run()
     assert ended(id).state == "cancelled" and "was cancelled" in texts(at.run())
+
+
+def test_a_refusal_of_the_gate_is_told_in_words_of_the_page(site, ended, tmp_path, small_model, opened, texts):
+    from difusa.domains.medical.scan import Scan
+
+    pytest.importorskip("monai")
+    noise = Scan(
+        np.random.default_rng(0).integers(0, 1000, (60, 60, 12)).astype(np.int16), np.diag([2.0, 2, 4, 1]), "T1"
+    )
+    arguments = {"scans": ["scan.nii.gz"], "to": "T2", "from_": "T1", "model": small_model}
+    id = jobs.start("medical translate", arguments, {"scan.nii.gz": nifti(noise, tmp_path)})
+    assert ended(id).state == "failed"
+    at = opened(job=id)
+    assert "The gate refuses the scan: it does not look like a head" in texts(at)
+    assert not any("--" in e.value for kind in (at.error, at.warning, at.markdown) for e in kind)  # only in the details
+    later = texts(opened("pt_BR", id))
+    assert "A triagem recusa o exame: não parece uma cabeça" in later and "Nada foi traduzido" in later
 
 
 def test_planes_are_the_planes():

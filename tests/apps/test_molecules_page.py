@@ -2,56 +2,26 @@
 
 import json
 import shutil
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-import difusa.apps
 from difusa.apps import jobs, molecules_models
 
 pytest.importorskip("rdkit")
-MAIN = Path(difusa.apps.__file__).parent / "main_page.py"
 
 
 @pytest.fixture
-def site(job_root, small_models, monkeypatch):
+def opened(visit):
+    return partial(visit, "molecules_page.py")
+
+
+@pytest.fixture
+def site(job_root, small_models, monkeypatch, opened):
     """The pages in English, with the small random models."""
     monkeypatch.setenv("DIFUSA_MOLECULES", small_models["model"])
     monkeypatch.setenv("DIFUSA_HYDROGENS", small_models["hydrogens"])
     return opened()
-
-
-def opened(language="en", job=None):
-    from streamlit.testing.v1 import AppTest
-
-    at = AppTest.from_file(str(MAIN), default_timeout=250)
-    at.session_state["language"] = language
-    if job:
-        at.query_params["job"] = job
-    return page(at.run())
-
-
-def page(at):
-    at = at.switch_page("molecules_page.py").run()
-    assert not at.exception
-    return at
-
-
-def texts(at) -> str:
-    kinds = (at.title, at.subheader, at.markdown, at.caption, at.info, at.error, at.warning, at.code)
-    return "\n".join(element.value for kind in kinds for element in kind)
-
-
-def button(at, label):
-    return next(b for b in at.button if b.label == label)
-
-
-def started(at) -> str:
-    """Presses Generate; the job in the address."""
-    button(at, "Generate").click().run()
-    assert not at.exception
-    value = at.query_params["job"]
-    return value if isinstance(value, str) else value[0]
 
 
 def cards(at) -> list[dict]:
@@ -69,7 +39,7 @@ def asked(at, count=6, steps=5):
     return at.number_input(key="mol_steps").set_value(steps).run()
 
 
-def test_from_targets_to_pictures_and_files(site, ended):
+def test_from_targets_to_pictures_and_files(site, ended, opened, started):
     at = asked(site)
     at.text_input(key="mol_formula").set_value("C5H10O2").run()
     job = ended(started(at))
@@ -94,7 +64,7 @@ def test_from_targets_to_pictures_and_files(site, ended):
     assert {m.label for m in later.metric} >= {"Moléculas geradas", "Válidas"}
 
 
-def test_a_job_brings_its_form_and_scaffold_back(site, molecules, ended):
+def test_a_job_brings_its_form_and_scaffold_back(site, molecules, ended, opened, texts, button, started):
     from difusa.domains.molecules.export import sdf
 
     at = asked(site, count=3)
@@ -115,20 +85,20 @@ def test_a_job_brings_its_form_and_scaffold_back(site, molecules, ended):
     "formula, said",
     [("C7H90", "at most 16 hydrogens fit"), ("C7XeH4", "Xe is none of this model's"), ("C((", "write symbols")],
 )
-def test_an_impossible_formula_is_refused_before_it_costs(site, formula, said):
+def test_an_impossible_formula_is_refused_before_it_costs(site, formula, said, texts, button):
     at = site.text_input(key="mol_formula").set_value(formula).run()
     assert said in texts(at) and "--" not in texts(at)
     assert button(at, "Generate").disabled
 
 
-def test_a_broken_scaffold_gets_a_sentence(site):
+def test_a_broken_scaffold_gets_a_sentence(site, texts, button):
     at = site.file_uploader(key="scaffold").upload("x.sdf", b"no molecule\n", "chemical/x-mdl-sdfile").run()
     assert not at.exception
     assert "x.sdf" in texts(at) and "/tmp" not in texts(at)
     assert button(at, "Generate").disabled
 
 
-def test_conformers_leave_out_what_is_no_smiles(site, ended):
+def test_conformers_leave_out_what_is_no_smiles(site, ended, texts, button, started):
     at = site.segmented_control(key="mol_way").select("conformers").run()
     assert button(at, "Generate").disabled
     at.text_area(key="mol_smiles").set_value("O=CCCCCO\nc1cc[\nC[Si](C)(C)C\n/etc/names.txt").run()
@@ -145,7 +115,7 @@ def test_conformers_leave_out_what_is_no_smiles(site, ended):
     assert len(next(d for d in components(at) if d.get("format") == "sdf")["models"]) == 2
 
 
-def test_properties_are_offered_where_the_model_hears_them(site, small_models, tmp_path, monkeypatch):
+def test_properties_are_offered_where_the_model_hears_them(site, small_models, tmp_path, monkeypatch, opened, button):
     import numpy as np
 
     from difusa.domains.molecules import wishes
@@ -171,7 +141,7 @@ def test_properties_are_offered_where_the_model_hears_them(site, small_models, t
     assert started_with[0]["rank"] is True
 
 
-def test_a_missing_model_is_told_with_the_way_out(site, monkeypatch):
+def test_a_missing_model_is_told_with_the_way_out(site, monkeypatch, opened, texts):
     monkeypatch.setattr(molecules_models, "choices", list)
     at = opened("pt_BR")
     assert "Nenhum modelo de moléculas está instalado" in texts(at)
@@ -179,7 +149,7 @@ def test_a_missing_model_is_told_with_the_way_out(site, monkeypatch):
     assert not [b for b in at.button if b.label == "Gerar"]
 
 
-def test_a_job_of_another_page_is_not_shown(site, job_root):
+def test_a_job_of_another_page_is_not_shown(site, job_root, opened, texts):
     id = jobs.start("heritage find", {"source": "none.png", "out": "mask.png"}, {})
     jobs.cancel(id)
     assert "does not exist" in texts(opened(job=id))
