@@ -110,7 +110,7 @@ def test_what_is_missing_says_why(run, tmp_path):
 
 
 def test_the_gate_is_asked_about_right_and_wrong_stacks(run):
-    """The shipped gate; balls of shells are no heads, so right ones may be refused, but what is wrong with a ball too may not pass."""
+    """The shipped gate; balls of shells are no heads, so right ones may be refused, but not what a ball is wrong for."""
     rows, page = run("gate")
     for kind in ("noise", "blank", "CT given as MR", "said to be CT"):
         assert rows["gate", f"wrong: {kind}"]["metrics"]["refused"]["value"] > 0.7
