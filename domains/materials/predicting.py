@@ -80,11 +80,9 @@ def predict(
         raise ValueError("--free imposes no symmetry: leave out --spacegroup and --crystal-system, or --free")
     with Run("materials predict", seed=seed, model=use.model, device=device, progress=progress) as run:
         network, crystals, began, kept = use.model.load(device), [], run.seconds, 0
-        queue = proposals(use.templates, wanted, 0 if free else count + 2 * count * bool(groups), groups)
-        if not queue and groups:
+        orders = queue(use.templates, wanted, count, free, groups)
+        if not orders:
             raise ValueError(f"{formula}: no prototype of that symmetry can hold it; leave the symmetry out")
-        loose = [] if groups else [unsymmetric(wanted, k) for k in range(count)]
-        orders = mixed(queue, loose, count) if queue and loose else queue or loose
         try:
             for first in range(0, len(orders), batch):
                 part = orders[first : first + batch]
@@ -160,6 +158,18 @@ def _parsed(said: str, text: str) -> dict[int, int]:
             f"{text}: {said[at:][:20]!r} is not understood; write symbols and whole counts, such as LiFePO4"
         )
     return dict(found)
+
+
+def queue(
+    templates: Templates, formula: dict[int, int], count: int, free: bool = False, groups: Sequence[int] = ()
+) -> list[tuple[Order, int]]:
+    """The orders of `count` proposals with the number of their prototype, the likeliest first: nine in ten lent, the last free.
+
+    With groups more of them, for some may come out with another symmetry; none where no prototype of theirs fits.
+    """
+    lent = proposals(templates, formula, 0 if free else count + 2 * count * bool(groups), groups)
+    loose = [] if groups else [unsymmetric(formula, k) for k in range(count)]
+    return mixed(lent, loose, count) if lent and loose else lent or loose
 
 
 def proposals(

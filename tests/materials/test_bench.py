@@ -67,6 +67,25 @@ def test_predictions_beside_substitution(run):
     assert "match rate (%)" in page
 
 
+def test_predictions_drawn_together_are_those_of_the_verb(small_crystals, small_crystal_models, tmp_path):
+    from types import SimpleNamespace
+
+    from difusa.domains.materials.crystal import Crystal
+    from difusa.domains.materials.predicting import predict
+    from difusa.domains.materials.readers import load
+    from difusa.domains.models import find
+
+    setup = SimpleNamespace(threads=1, steps=5, asked=SimpleNamespace(device="cpu"))
+    model = find(small_crystal_models["model"])
+    places = np.array([[0.0, 0, 0], [0.5, 0.5, 0.5]])
+    truths = [Crystal(4 * np.eye(3), np.array(n, np.uint8), places) for n in ([3, 9], [12, 8])]
+    made = bench_prediction.by_model(setup, model, 3)(truths, [0, 1], 7)
+    for formula, own in zip(("LiF", "MgO"), made, strict=True):
+        predict(formula, out=tmp_path / formula, count=3, steps=5, seed=7, model=str(model.folder), threads=1)
+        for one, row in zip(own, load(tmp_path / formula), strict=True):
+            assert row.crystal is None or np.allclose(one.volume, row.crystal.volume, rtol=1e-5)
+
+
 def test_no_match_is_none():
     from difusa.domains.materials.crystal import Crystal
 
