@@ -50,12 +50,13 @@ def audit(
     label: column that a model trained on the set should tell, for usefulness.
     sources: TOML list of the sources of the training data, with licence and credit.
     target: TOML file of wanted shares: [shares.ATTRIBUTE] group = share, and source = where they come from.
-    style: column (artist, say) by whose values the nearest sources are told.
+    style: column (artist, say) by whose values the nearest sources are told; with it, or with sources, REPORT.nearest.csv
+        names the nearest training thing of each synthetic one, its source and its credit.
     model: the model that drew the set, to attack it by its losses on training and test examples of DATA.
     reference: another model of the same kind, for the attack beside a reference.
     data: the model's data folder; else the environment variable DIFUSA_DATA.
     policy: an institution's own policy; by default the one that ships.
-    follow: JSON lines to which the figures are added, to see drift over releases.
+    follow: JSON lines of the releases so far, to which this one is added; the report then tells how its figures moved.
     repeats: draws that each figure of fidelity is taken over.
     seed: of all draws.
     progress: called with (done, total) audits.
@@ -101,13 +102,15 @@ def audit(
         }
         about |= {"repair": repair(other, shares)} if shares else {}
         found = replace(found, about=about)
+        if follow:
+            found = followed(Path(follow), replace(found, about=about | {"against_sha256": content(Path(against))}))
         told = plain(as_json(found))
         write_atomic(Path(report), lambda p: p.write_bytes(page(found)))
         write_json(Path(report).with_suffix(".json"), told)
         if (folder / MANIFEST).exists():
             write_json(folder / AUDIT, sealed_audit(told, mine()))
-        if follow:
-            followed(Path(follow), told)
+        if found.nearest:
+            write_rows(Path(report).with_suffix(".nearest.csv"), found.nearest)
     say(told)
     return told
 
@@ -214,14 +217,36 @@ def attacked(model: str, reference: str | None, data: Path | None, limit: float,
     return found
 
 
-def followed(path: Path, told: dict) -> None:
-    """Adds the figures of this audit to those of earlier ones, one line each."""
+def followed(path: Path, found):
+    """The report with how its figures moved since the releases that the history holds, itself added to them."""
+    from difusa.ethics import drift
+    from difusa.ethics.findings import as_json
+    from difusa.shared.files import plain, write_text
+
+    row = drift.line_of(plain(as_json(found)))
+    every, alike = drift.added(drift.history(path), row)
+    write_text(path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in every))
+    figures, about = dict(found.figures), dict(found.about)
+    if len(alike) > 1:
+        figures["judged figures from release to release, those first that moved most; dashed: threshold"] = (
+            drift.figure(alike)
+        )
+        about["releases"] = "\n".join(f"{n}. {Path(r['set']).name}" for n, r in enumerate(alike, start=1))
+    return replace(found, findings=found.findings + tuple(drift.drift(alike)), figures=figures, about=about)
+
+
+def write_rows(path: Path, rows) -> None:
+    """Rows with equal keys as CSV, atomically."""
+    import csv
+    import io
+
     from difusa.shared.files import write_text
 
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    row = {"set": told["about"]["set"], "content": told["about"]["content_sha256"]}
-    row |= {f"{f['audit']}: {f['name']}": f["value"] for f in told["findings"] if f["value"] is not None}
-    write_text(path, before + json.dumps(row, ensure_ascii=False) + "\n")
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def say(told: dict) -> None:

@@ -14,6 +14,7 @@ SETTINGS = {
     "server.showEmailPrompt": "false",
     "browser.gatherUsageStats": "false",
     "client.toolbarMode": "minimal",
+    "logger.hideWelcomeMessage": "true",  # and with it what Streamlit offers to programmers; the address is printed here
     "client.showErrorLinks": "false",
     "theme.base": "light",
     "theme.primaryColor": "#9a3b26",
@@ -58,5 +59,5 @@ def app(
     # Jobs run in folders of their own, so a folder's whole path is kept.
     named = {k: str(Path(v).resolve()) if Path(v).is_dir() else v for k, v in named.items() if v}
     line = command(port, browser)
-    sys.stdout.flush()
+    print(f"http://127.0.0.1:{port}", flush=True)
     os.execve(line[0], line, os.environ | {"PYTHONSAFEPATH": "1"} | named)

@@ -53,6 +53,8 @@ def audit(
         return turn(unit(features))
 
     other, real, held, copied = scaled(fit, (other, real, held, copied))
+    asked = beside.origins or beside.style
+    near = law.attributed(real, other, list(beside.origins), beside.style) if asked else []
     steps = [
         lambda: fidelity.fidelity(real.features, other.features, policy.fidelity, rng, repeats),
         lambda: _artefacts(other, real, kind, policy, rng),
@@ -62,6 +64,7 @@ def audit(
         lambda: _bias(other, real, policy, beside, rng),
         lambda: _usefulness(other, real, held, policy, rng),
         lambda: _law(other, real, policy, beside),
+        lambda: law.leaning(real, near, list(beside.origins), beside.style),
         lambda: _safety(other, real, kind),
     ]
     found: list[Finding] = []
@@ -73,9 +76,9 @@ def audit(
     figure = {
         "real (grey) and synthetic (red), on the first two axes of the real set": pca_map(real.features, other.features)
     }
-    return Report(
-        tuple(found), {"domain": kind.domain, "features": kind.space, "n": len(other), "real_n": len(real)}, figure
-    )
+    about = {"domain": kind.domain, "features": kind.space, "n": len(other), "real_n": len(real)}
+    about |= {"attribution": law.attribution(real, near, list(beside.origins))} if beside.origins else {}
+    return Report(tuple(found), about, figure, tuple(near))
 
 
 def _artefacts(other: Samples, real: Samples, kind: Kind, policy: Policy, rng) -> list[Finding]:
@@ -155,8 +158,7 @@ def _halves(real: Samples, rng) -> tuple[Samples, Samples]:
 def _law(other: Samples, real: Samples, policy: Policy, beside: Beside) -> list[Finding]:
     if not beside.origins:
         return law.unknown_origin()
-    found = law.law(real, other, list(beside.origins), policy.origin.licences, beside.out)
-    return found + (law.leaning(real, other, beside.style) if beside.style else [])
+    return law.law(real, other, list(beside.origins), policy.origin.licences, beside.out)
 
 
 def _safety(other: Samples, real: Samples, kind: Kind) -> list[Finding]:

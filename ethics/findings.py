@@ -57,11 +57,13 @@ def not_done(audit: str, why: str) -> Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """Findings in the order of the audits, figures (caption -> SVG), and what was audited against what."""
+    """Findings in the order of the audits, figures (caption -> SVG), and what was audited against what; nearest: of each
+    synthetic thing the nearest training thing with its source, where sources or styles are asked for."""
 
     findings: tuple[Finding, ...]
     about: dict
     figures: dict[str, str] = field(default_factory=dict)
+    nearest: tuple[dict, ...] = ()
 
 
 def verdicts(findings: Sequence[Finding]) -> dict[str, str]:

@@ -78,16 +78,56 @@ def unknown_origin() -> list[Finding]:
     return [not_done(AUDIT, Said("no list of sources: name one by --sources, see {file}", file=FILE))]
 
 
-def leaning(real: Samples, other: Samples, attribute: str, most: int = 5) -> list[Finding]:
-    """Which sources (artists, say) the synthetic things lie nearest to, beside their share of the training data.
+def attributed(real: Samples, other: Samples, known: list[Origin], style: str | None) -> list[dict]:
+    """Of each synthetic thing the nearest training thing, its distance, its source and credit, and its `style` (artist, say).
 
-    Nearness of style in the audit's features; no proof of use, and no verdict.
+    Nearness in the audit's features: of pictures what a network sees of style and motif; no proof of use, and no verdict.
+    Raises ValueError for a style that the training things have no column of.
     """
-    groups = np.asarray(real.attributes[attribute]).astype(str)
-    places = nearest(index(real.features), other.features)[0][:, 0]
-    ours, theirs = Counter(groups[places].tolist()), Counter(groups.tolist())
+    if style is not None and style not in real.attributes:
+        raise ValueError(
+            f"--style {style}: the real set has the columns {', '.join(real.attributes) or 'none'}; give --real-attributes"
+        )
+    places, away = (found[:, 0] for found in nearest(index(real.features), other.features))
+    by = {o.name: o for o in known}
     rows = []
-    for name, count in ours.most_common(most):
-        note = Said("share of the training data: {own}", own=f"{theirs[name] / len(groups):.3f}")
-        rows.append(noted(AUDIT, f"nearest to {attribute} {name}", count / len(other), len(other), note))
+    for name, place, distance in zip(other.ids, places.tolist(), away.tolist()):
+        origin = by.get(source_of(real.ids[place], known))
+        row = {"id": name, "nearest": real.ids[place], "distance": round(distance, 6)}
+        if known:
+            row |= {
+                k: getattr(origin, v, "") for k, v in (("source", "name"), ("licence", "licence"), ("credit", "credit"))
+            }
+        rows.append(row | ({style: str(real.attributes[style][place])} if style else {}))
     return rows
+
+
+def leaning(real: Samples, rows: list[dict], known: list[Origin], style: str | None, most: int = 10) -> list[Finding]:
+    """To how many synthetic things each source (and each artist, say) is the nearest, beside its share of the training data."""
+    found = []
+    if known:
+        theirs = Counter(source_of(name, known) for name in real.ids)
+        found += _nearest_to("source", [r["source"] for r in rows], theirs, len(known))
+    if style:
+        theirs = Counter(np.asarray(real.attributes[style]).astype(str).tolist())
+        found += _nearest_to(style, [r[style] for r in rows], theirs, most)
+    return found
+
+
+def _nearest_to(what: str, ours: list[str], theirs: Counter, most: int) -> list[Finding]:
+    total, rows = sum(theirs.values()), []
+    for name, _ in Counter(ours).most_common(most):
+        note = Said("share of the training data: {own}", own=f"{theirs[name] / total:.3f}")
+        rows.append(judged(AUDIT, f"nearest to {what} {name or '?'}", share([o == name for o in ours]), note=note))
+    return rows
+
+
+def attribution(real: Samples, rows: list[dict], known: list[Origin]) -> str:
+    """The list of all sources, one a line: name, credit, licence, share of the training data and of the nearest things."""
+    learnt = Counter(source_of(name, known) for name in real.ids)
+    near = Counter(r["source"] for r in rows)
+    lines = [
+        f"{o.name}: {o.credit} ({o.licence}): {100 * learnt[o.name] / len(real):.1f} %, {100 * near[o.name] / len(rows):.1f} %"
+        for o in known
+    ]
+    return "\n".join(lines)

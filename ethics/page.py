@@ -6,7 +6,7 @@ Figures are SVG, so that it prints as it is shown. The page holds no time: the s
 import html
 
 from difusa.ethics.findings import FAIL, NOTED, PASS, SILENT, Finding, Report, verdicts
-from difusa.ethics.words import ENGLISH, PORTUGUESE
+from difusa.ethics.words import decimal, sides
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#222}"
@@ -27,24 +27,11 @@ LOOKS = {PASS: "pass", FAIL: "fail", NOTED: "none", SILENT: "none"}
 
 
 def both(text: str) -> str:
-    """A sentence in both languages; what has no Portuguese (names, numbers) stands as it is."""
-    words, values = getattr(text, "words", text), getattr(text, "values", {})
-    if words not in PORTUGUESE:
-        return html.escape(str(text), quote=False)
-    english, portuguese = ENGLISH.get(words, words), PORTUGUESE[words]
-    if values:
-        english, portuguese = str(text), portuguese.format(**{k: decimal(str(v)) for k, v in values.items()})
-    sides = {"en": english, "pt": portuguese}
-    return "".join(f'<span class="{side}">{html.escape(said, quote=False)}</span>' for side, said in sides.items())
-
-
-def decimal(text: str) -> str:
-    """A number with a comma; other text as it is."""
-    try:
-        float(text)
-    except ValueError:
-        return text
-    return text.replace(".", ",")
+    """A sentence or a finding's name in both languages; what is the same in both stands once."""
+    said = sides(text)
+    if said[0] == said[1]:
+        return html.escape(said[0], quote=False)
+    return "".join(f'<span class="{c}">{html.escape(t, quote=False)}</span>' for c, t in zip(("en", "pt"), said))
 
 
 def number(value: float | None) -> str:
@@ -57,21 +44,13 @@ def number(value: float | None) -> str:
     return f'<span class="en">{text}</span><span class="pt">{decimal(text)}</span>'
 
 
-def name_of(finding: Finding) -> str:
-    """The finding's name; of `attribute: what` the second half is put into words."""
-    head, colon, tail = finding.name.partition(": ")
-    if finding.name in PORTUGUESE or not colon:
-        return both(finding.name)
-    return f"{both(head)}: {both(tail)}"
-
-
 def row(finding: Finding) -> str:
     """One line of a table."""
     sign = {"low": "≤ ", "high": "≥ "}.get(finding.better, "")
     ends = f"{number(finding.low)} … {number(finding.high)}" if finding.low is not None else ""
     bound = sign + number(finding.threshold) if finding.threshold is not None else ""
     return (
-        f"<tr><td>{name_of(finding)}</td><td class=n>{number(finding.value)}</td><td class=n>{ends}</td>"
+        f"<tr><td>{both(finding.name)}</td><td class=n>{number(finding.value)}</td><td class=n>{ends}</td>"
         f"<td class=n>{finding.n or ''}</td><td class=n>{bound}</td>"
         f'<td class="v {LOOKS[finding.verdict]}">{both(finding.verdict)}</td><td class=say>{both(finding.note)}</td></tr>'
     )

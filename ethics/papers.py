@@ -14,7 +14,7 @@ BLANK = {"en": "[to be filled in]", "pt-BR": "[a preencher]"}
 VERDICTS = {"pass": "aprovada", "fail": "reprovada", "no claim": "sem afirmação", "noted": "anotada"}
 AUDITS = {
     "fidelity": "fidelidade e diversidade", "privacy": "privacidade", "bias": "viés", "usefulness": "utilidade",
-    "origin": "direito e origem", "safety": "duplo uso e segurança",
+    "origin": "direito e origem", "safety": "duplo uso e segurança", "drift": "deriva",
 }  # fmt: skip
 
 

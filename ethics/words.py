@@ -21,6 +21,15 @@ PORTUGUESE = {
     "about usefulness": "se um modelo treinado com ele funciona em dados reais",
     "about origin": "de quem são as obras, sob qual licença, e quem não quis participar",
     "about safety": "se contém o que não se deve divulgar",
+    "drift": "deriva", "about drift": "como os valores mudaram desde as versões anteriores",
+    "moved: {was} in {set}, {now} here": "mudou: {was} em {set}, {now} aqui",
+    "within chance: {was} in {set}, {now} here": "dentro do acaso: {was} em {set}, {now} aqui",
+    "the first release that is followed against this real set":
+        "a primeira versão acompanhada contra este conjunto real",
+    "no figure was judged in both releases": "nenhum valor foi julgado nas duas versões",
+    "judged figures from release to release, those first that moved most; dashed: threshold":
+        "valores julgados de versão a versão, primeiro os que mais mudaram; tracejado: limite",
+    "releases": "versões", "against_sha256": "sha256 do conjunto real",
     "domain": "domínio", "features": "características", "set": "conjunto", "against": "contra", "real_n": "n real",
     "holdout": "reservado", "policy": "política", "policy_sha256": "sha256 da política", "seed": "semente",
     "left_out": "deixados de fora", "content_sha256": "sha256 do conteúdo", "seconds": "segundos",
@@ -95,8 +104,33 @@ ENGLISH = {
     "about usefulness": "whether a model trained on it works on real data",
     "about origin": "whose works, under which licence, and who did not want to take part",
     "about safety": "whether it holds what must not be passed on",
+    "about drift": "how the figures moved since earlier releases",
+    "against_sha256": "real set's sha256",
     "What the verdicts mean": MEANING,
     "real_n": "real n", "left_out": "left out", "policy_sha256": "policy's sha256", "content_sha256": "content's sha256",
     "holdout": "hold-out", "holdout_n": "hold-out n",
 }  # fmt: skip
 PORTUGUESE["What the verdicts mean"] = PORTUGUESE[MEANING]
+
+
+def sides(text: str) -> tuple[str, str]:
+    """A sentence, or a name `attribute: what`, in English and Portuguese; what has no Portuguese stands as it is in both."""
+    words, values = getattr(text, "words", text), getattr(text, "values", {})
+    if words in PORTUGUESE:
+        english, portuguese = ENGLISH.get(words, words), PORTUGUESE[words]
+        return (str(text), portuguese.format(**{k: decimal(str(v)) for k, v in values.items()})) if values else (
+            english, portuguese
+        )  # fmt: skip
+    head, colon, tail = str(text).partition(": ")
+    if not colon or tail not in PORTUGUESE:
+        return str(text), PORTUGUESE.get(head, head) + colon + tail
+    return f"{ENGLISH.get(head, head)}: {ENGLISH.get(tail, tail)}", f"{PORTUGUESE.get(head, head)}: {PORTUGUESE[tail]}"
+
+
+def decimal(text: str) -> str:
+    """A number with a comma; other text as it is."""
+    try:
+        float(text)
+    except ValueError:
+        return text
+    return text.replace(".", ",")

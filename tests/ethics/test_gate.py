@@ -1,5 +1,6 @@
 """The gate and the verbs, end to end on a small staged set of real molecules: SMILES in shards, as the factory lays them down."""
 
+import csv
 import io
 import json
 import tarfile
@@ -126,6 +127,23 @@ def test_planted_copies_keep_a_set_in_and_so_does_whatever_was_touched(real, tmp
     assert not record["decision"]["passed"]
     assert record["decision"]["override"]["name"] == "Ana Souza"
     assert record["decision"]["objections"]
+
+
+def test_releases_are_followed_and_sources_are_told_thing_by_thing(real, tmp_path):
+    home, train, fresh = real
+    history, second = tmp_path / "releases.jsonl", staged(tmp_path / "v2", fresh[:40] + train[:40])
+    first = audited(staged(tmp_path / "v1", fresh), home, tmp_path / "1.html", follow=history)
+    assert "drift" in first["verdicts"] and "nearest to source small organic molecules" in str(first["findings"])
+    told = audited(second, home, tmp_path / "2.html", follow=history)
+    copies = next(f for f in told["findings"] if f["audit"] == "drift" and f["name"] == "copies of training things")
+    assert copies["low"] > 0.3 and "moved" in copies["note"]
+    again = audited(second, home, tmp_path / "2.html", follow=history)
+    assert again == told and len(history.read_text().splitlines()) == 2
+    assert (tmp_path / "2.html").read_text().count("<svg") == 2
+    rows = list(csv.DictReader((tmp_path / "2.nearest.csv").open()))
+    assert len(rows) == 80 and {r["source"] for r in rows} == {"small organic molecules"}
+    copied = [r for r in rows if float(r["distance"]) < 1e-5]
+    assert len(copied) >= 40
 
 
 def test_data_changed_after_the_audit_are_noticed(real, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from difusa.ethics.findings import FAIL, PASS, verdicts
-from difusa.ethics.law import law, leaning, origins
+from difusa.ethics.law import attributed, attribution, law, leaning, origins
 from difusa.ethics.samples import Samples
 from difusa.shared.phash import perceptual_hash
 from difusa.shared.seeds import stream
@@ -82,11 +82,24 @@ def test_a_list_with_a_mistake_names_it(tmp_path):
         known(tmp_path, 'name = "x"\n')
 
 
-def test_the_source_that_a_set_leans_on_is_named(sets):
+def test_the_source_that_a_set_leans_on_is_named_thing_by_thing(sets, tmp_path):
     real, _ = sets
     artists = np.array(["A"] * 10 + ["B"] * 10)
     painted = Samples(real.domain, real.ids, real.features, real.read, {"artist": artists})
-    near = Samples(real.domain, real.ids[:10], real.features[:10] + 1e-3, real.read)
-    found = leaning(painted, near, "artist")
-    assert (found[0].name, found[0].value) == ("nearest to artist A", 1.0)
-    assert "0.500" in found[0].note
+    rows = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16]  # ten by A (museum), two by B: one of the museum, one of the agency
+    near = Samples(real.domain, tuple(f"s{i}" for i in rows), real.features[rows] + 1e-3, real.read)
+    both = known(tmp_path, TWO.format(licence="CC0-1.0"))
+    told = attributed(painted, near, both, "artist")
+    assert [r["nearest"] for r in told] == [real.ids[i] for i in rows]
+    assert told[-1] | {"distance": 0} == {
+        "id": "s16", "nearest": "a1.png", "distance": 0, "source": "agency", "licence": "CC0-1.0", "credit": "an agency",
+        "artist": "B",
+    }  # fmt: skip
+    found = {f.name: f for f in leaning(painted, told, both, "artist")}
+    assert found["nearest to artist A"].value == pytest.approx(10 / 12)
+    assert "0.500" in found["nearest to artist A"].note
+    museum = found["nearest to source museum"]
+    assert museum.value == pytest.approx(11 / 12) and museum.low < museum.value < museum.high and "0.750" in museum.note
+    assert attribution(painted, told, both).split("\n")[0] == "museum: Museu da Cidade (CC-BY-4.0): 75.0 %, 91.7 %"
+    with pytest.raises(ValueError, match="--style painter: the real set has the columns artist"):
+        attributed(painted, near, both, "painter")
