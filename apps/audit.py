@@ -29,6 +29,7 @@ def audit(
     data: Path | None = None,
     policy: Path | None = None,
     follow: Path | None = None,
+    also: tuple[Path, ...] = (),
     repeats: int = 20,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -57,6 +58,7 @@ def audit(
     data: the model's data folder; else the environment variable DIFUSA_DATA.
     policy: an institution's own policy; by default the one that ships.
     follow: JSON lines of the releases so far, to which this one is added; the report then tells how its figures moved.
+    also: further data sets that count with it, such as its repair; nothing is then kept in DIR.
     repeats: draws that each figure of fidelity is taken over.
     seed: of all draws.
     progress: called with (done, total) audits.
@@ -84,7 +86,7 @@ def audit(
     kind = known[wanted] if wanted else kind_of(folder, known)
     shares, origin = targets(target)
     with Run("audit", seed=seed, progress=progress) as run:
-        other = taken(folder, kind, attributes, label)
+        other = taken(folder, kind, attributes, label, tuple(map(Path, also)))
         real = taken(Path(against), kind, real_attributes, label)
         held = taken(Path(holdout), kind, real_attributes, label) if holdout else None
         beside = Beside(tuple(origins(sources)) if sources else (), optout(against), shares, origin, style)
@@ -98,16 +100,17 @@ def audit(
             "left_out": len(other.refused),
             "seed": seed,
             "policy_sha256": fingerprint,
-            "content_sha256": content(folder),
+            "content_sha256": content(folder, *map(Path, also)),
         }
-        about |= {"repair": repair(other, shares)} if shares else {}
+        about |= {"also": ", ".join(map(str, also))} if also else {}
+        about |= repair(folder, other, shares, Path(report)) if shares and not also else {}
         found = replace(found, about=about)
         if follow:
             found = followed(Path(follow), replace(found, about=about | {"against_sha256": content(Path(against))}))
         told = plain(as_json(found))
         write_atomic(Path(report), lambda p: p.write_bytes(page(found)))
         write_json(Path(report).with_suffix(".json"), told)
-        if (folder / MANIFEST).exists():
+        if (folder / MANIFEST).exists() and not also:
             write_json(folder / AUDIT, sealed_audit(told, mine()))
         if found.nearest:
             write_rows(Path(report).with_suffix(".nearest.csv"), found.nearest)
@@ -121,19 +124,25 @@ def _domain(folder: Path) -> str | None:
     return json.loads(manifest.read_text(encoding="utf-8"))["recipe"]["domain"] if manifest.exists() else None
 
 
-def taken(path: Path, kind, table: Path | None, label: str | None):
-    """What lies at a path, be it a folder of files or a data set with shards."""
+def taken(path: Path, kind, table: Path | None, label: str | None, also: tuple[Path, ...] = ()):
+    """What lies at a path, be it a folder of files or a data set with shards; `also` in further data sets."""
     from difusa.ethics.loading import attributed, load, of_things
 
     if not (path / MANIFEST).exists():
+        if also:
+            raise ValueError(f"--also: {path} is no data set that `difusa batch` made; put the files into one folder")
         return load(path, kind, table, label)
-    with tempfile.TemporaryDirectory() as held:
-        inside = unpacked(path, Path(held), kind.suffixes)
-        things, refused = kind.load(inside)
+    things, refused = {}, []
+    for folder in (path, *also):
+        with tempfile.TemporaryDirectory() as held:
+            found, lost = kind.load(unpacked(folder, Path(held), kind.suffixes))
+        if twice := things.keys() & found.keys():
+            raise ValueError(f"--also {folder}: {min(twice)} is in two of the data sets; make it with another seed")
+        things, refused = things | found, refused + lost
     if not things:
         raise ValueError(f"{path}: no shard holds a {kind.domain} thing that can be taken ({len(refused)} refused)")
     samples = of_things(things, kind, refused)
-    return attributed(indexed(samples, path), kind, table, label)
+    return attributed(indexed(samples, (path, *also)), kind, table, label)
 
 
 def unpacked(folder: Path, out: Path, suffixes: tuple[str, ...]) -> list[Path]:
@@ -152,15 +161,15 @@ def unpacked(folder: Path, out: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return files
 
 
-def indexed(samples, folder: Path):
-    """The set with the columns of its Parquet index that hold few different values."""
+def indexed(samples, folders: tuple[Path, ...]):
+    """The set with the columns of its Parquet indices that hold few different values."""
     import numpy as np
     from pyarrow.parquet import read_table
 
-    path = folder / "index.parquet"
-    if not path.exists():
+    paths = [f / "index.parquet" for f in folders]
+    if not all(p.exists() for p in paths):
         return samples
-    rows = {str(r["id"]): r for r in read_table(path).to_pylist()}
+    rows = {str(r["id"]): r for p in paths for r in read_table(p).to_pylist()}
     own = [rows.get(i.split("#")[0].split(".")[0], {}) for i in samples.ids]
     place = ("shard", "offset", "size", "sha256", "id", "index", "reason", "refused", "valid", "seed")
     names = [n for n in next(iter(rows.values()), {}) if n not in place]
@@ -169,16 +178,18 @@ def indexed(samples, folder: Path):
     return replace(samples, attributes=samples.attributes | few)
 
 
-def content(folder: Path) -> str:
-    """Fingerprint of a data set's shards, or of a folder's files: what the verdicts belong to."""
+def content(*folders: Path) -> str:
+    """Fingerprint of data sets' shards, or of a folder's files: what the verdicts belong to."""
     import hashlib
 
     from difusa.shared.files import sha256
 
-    files = sorted(folder.glob("shards/*.tar")) if (folder / MANIFEST).exists() else [folder] if folder.is_file() else sorted(
-        p for p in folder.rglob("*") if p.is_file()
-    )  # fmt: skip
-    lines = [f"{p.name} {sha256(p)}" for p in files]
+    lines = []
+    for folder in folders:
+        files = sorted(folder.glob("shards/*.tar")) if (folder / MANIFEST).exists() else [folder] if folder.is_file() else sorted(
+            p for p in folder.rglob("*") if p.is_file()
+        )  # fmt: skip
+        lines += [f"{p.name} {sha256(p)}" for p in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -192,12 +203,23 @@ def targets(path: Path | None) -> tuple[dict[str, dict[str, float]] | None, str]
     return {a: {str(g): float(s) for g, s in groups.items()} for a, groups in table["shares"].items()}, table["source"]
 
 
-def repair(other, shares: dict) -> str:
-    """The recipe that tops up what is missing."""
-    from difusa.ethics.bias import recipe_of
-    from difusa.ethics.bias import repair as topped
+def repair(folder: Path, other, shares: dict, report: Path) -> dict[str, str]:
+    """What the report says of a top-up: its recipe, which is also written as REPORT.repair.toml where `difusa batch` can make
+    it, else quotas; "" where nothing is missing."""
+    from difusa.datasets.manifest import opened
+    from difusa.datasets.repairing import repaired, toml
+    from difusa.ethics.bias import recipe_of, repairs
+    from difusa.shared.files import write_text
 
-    return recipe_of({a: topped(other.attributes[a], t) for a, t in shares.items()})
+    missing = repairs(other.attributes, shares)
+    if not any(n for counts in missing.values() for n in counts.values()):
+        return {}
+    try:
+        text = toml(repaired(opened(folder)[1], missing))
+    except (ValueError, FileNotFoundError):
+        return {"repair": recipe_of(missing)}
+    write_text(report.with_suffix(".repair.toml"), text)
+    return {"repair": text}
 
 
 def attacked(model: str, reference: str | None, data: Path | None, limit: float, seed: int, count: int = 200) -> list:

@@ -163,16 +163,27 @@ def representation(
     ]
 
 
-def repair(column: np.ndarray, target: dict[str, float]) -> dict[str, int]:
-    """How many things of each subgroup to add, the fewest that bring all shares to the target."""
+def repair(column: np.ndarray, target: dict[str, float], more: int | None = None) -> dict[str, int]:
+    """How many things of each subgroup to add: the fewest that bring all shares to the target, or `more` in all."""
     groups = np.asarray(column).astype(str)
     counts = {g: int((groups == g).sum()) for g in target}
     total = max(counts[g] / t for g, t in target.items() if t > 0)
-    return {g: max(0, round(total * t) - counts[g]) for g, t in target.items()}
+    if more is not None:
+        total = max(total, sum(counts.values()) + more)
+    found = {g: max(0, round(total * t) - counts[g]) for g, t in target.items()}
+    if more is not None:  # rounding
+        found[max(found, key=found.get)] += more - sum(found.values())
+    return found
+
+
+def repairs(columns: dict[str, np.ndarray], targets: dict[str, dict[str, float]]) -> dict[str, dict[str, int]]:
+    """Attribute -> subgroup -> how many to add, as many in all for each attribute: the same things top up all of them."""
+    alone = {a: sum(repair(columns[a], t).values()) for a, t in targets.items()}
+    return {a: repair(columns[a], t, max(alone.values())) for a, t in targets.items()}
 
 
 def recipe_of(repairs: dict[str, dict[str, int]]) -> str:
-    """The top-up as quotas of a recipe for `difusa batch`."""
+    """The top-up as quotas, for whoever makes the set by other means than `difusa batch`."""
     quotas = [(a, g, n) for a, counts in repairs.items() for g, n in counts.items() if n]
     return "\n".join(f'[[quotas]]\nwhere = {{ "{a}" = "{g}" }}\nleast = {n}\n' for a, g, n in quotas)
 

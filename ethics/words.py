@@ -33,7 +33,7 @@ PORTUGUESE = {
     "domain": "domínio", "features": "características", "set": "conjunto", "against": "contra", "real_n": "n real",
     "holdout": "reservado", "policy": "política", "policy_sha256": "sha256 da política", "seed": "semente",
     "left_out": "deixados de fora", "content_sha256": "sha256 do conteúdo", "seconds": "segundos",
-    "holdout_n": "n reservado", "repair": "receita de reparo", "attribution": "atribuição",
+    "holdout_n": "n reservado", "repair": "receita de reparo", "also": "junto com", "attribution": "atribuição",
     "real (grey) and synthetic (red), on the first two axes of the real set":
         "real (cinza) e sintético (vermelho), nos dois primeiros eixos do conjunto real",
     "Frechet distance": "distância de Fréchet", "kernel distance": "distância de núcleo (MMD²)",
@@ -105,7 +105,7 @@ ENGLISH = {
     "about origin": "whose works, under which licence, and who did not want to take part",
     "about safety": "whether it holds what must not be passed on",
     "about drift": "how the figures moved since earlier releases",
-    "against_sha256": "real set's sha256",
+    "against_sha256": "real set's sha256", "also": "together with",
     "What the verdicts mean": MEANING,
     "real_n": "real n", "left_out": "left out", "policy_sha256": "policy's sha256", "content_sha256": "content's sha256",
     "holdout": "hold-out", "holdout_n": "hold-out n",
