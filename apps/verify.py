@@ -12,6 +12,8 @@ from difusa.shared.passport.verdict import CHANGED, INTACT, STRANGER, UNKNOWN, V
 from difusa.shared.passport.verdict import report as as_report
 
 MARKED = "but it carries your watermark: with a key that has nothing to do with it that happens with a chance of {p}"
+HINTED = "it may carry your watermark, but a key that has nothing to do with it fits with a chance of {p}: too often to be sure"
+MATTER, RECORDS = (".sdf", ".mol", ".cif"), 32  # whose marks are read; records of a file that are looked at
 GRAVEST = (CHANGED, STRANGER, UNKNOWN, INTACT)
 
 
@@ -34,7 +36,8 @@ def verify(
 
     Ends with 0: intact and ours; 1: ours, but changed, and where; 2: not ours (a passport of somebody else, or a forged
     one); 3: cannot tell. Of several files the gravest counts: 1, 2, 3, 0. A file without a passport was not thereby made by
-    a person: passports can be taken off. A picture of which only your own watermark is left is ours, but changed.
+    a person: passports can be taken off. A picture, molecule or crystal of which only your own watermark is left is ours, but
+    changed, where a stranger's key would fit as well in less than one case in a million; above that it is only a hint.
 
     file: files, or folders that were made as one.
     passport: the sidecar of a single file, if it does not lie beside it as FILE.passport.json.
@@ -59,20 +62,22 @@ def verify(
 
 
 def marked(path: Path, found: Verdict) -> Verdict:
-    """The verdict on a file, with what your own watermark says of a picture of which nothing else can be told."""
+    """The verdict on a file, with what your own watermark says where nothing else can be told of it."""
     from difusa.domains.heritage.data import SUFFIXES
 
-    if found.status != UNKNOWN or path.suffix.lower() not in SUFFIXES or not folder().exists():
+    if found.status != UNKNOWN or path.suffix.lower() not in (*SUFFIXES, *MATTER) or not folder().exists():
         return found
-    from difusa.apps.watermark import reading
+    from difusa.apps.watermark import SURE, reading
 
     try:
-        row = reading(path)
+        row = reading(path, most=RECORDS)
     except (ValueError, OSError, ModuleNotFoundError):  # what cannot be read was told already
         return found
     if not row["marked"]:
         return found
-    return replace(found, status=CHANGED, reasons=(*found.reasons, Said(MARKED, p=f"{row['p_value']:.1g}")))
+    sure = row["p_value"] < SURE
+    said = Said(MARKED if sure else HINTED, p=f"{row['p_value']:.1g}")
+    return replace(found, status=CHANGED if sure else UNKNOWN, reasons=(*found.reasons, said))
 
 
 def trusted(given: tuple[Path, ...] = ()) -> Trust:

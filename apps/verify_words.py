@@ -47,6 +47,9 @@ REASONS = (  # a test holds them against the sources
     N_("it is larger than {n} MB"),
     N_("it is neither a file nor a folder"),
     N_("it is nested too deep"),
+    N_(
+        "it may carry your watermark, but a key that has nothing to do with it fits with a chance of {p}: too often to be sure"
+    ),
     N_("it is no passport of a kind that this version knows"),
     N_("it is not as in {name} when that was signed"),
     N_("it looks the same from afar, but was saved anew"),

@@ -1,6 +1,7 @@
 """The verbs `difusa watermark`: put a mark into a picture of your own, read marks, take your own out again."""
 
 import json
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -168,8 +169,10 @@ def said_of(row: dict) -> str:
     return f"carries your mark, {payload}" if row["marked"] else "no mark of yours is found"
 
 
-def reading(path: Path, search: bool = True) -> dict:
-    """What one's own key reads in a picture, a scan (NIfTI, a DICOM folder or zip), molecules (SDF), a crystal (CIF)."""
+def reading(path: Path, search: bool = True, most: int | None = None) -> dict:
+    """What one's own key reads in a picture, a scan (NIfTI, a DICOM folder or zip), molecules (SDF), a crystal (CIF).
+
+    most: records of a file that are looked at, all by default."""
     from difusa.shared.passport.keys import mine
 
     path = Path(path)
@@ -178,16 +181,13 @@ def reading(path: Path, search: bool = True) -> dict:
         from difusa.domains.molecules.readers import load as load_molecules
 
         key = {"key": mine().watermark_id, "payload": None}
-        return {"file": str(path)} | marks.reading(load_molecules(path), mine().secret, SURE_OF_MATTER) | key
+        return {"file": str(path)} | marks.reading(load_molecules(path)[:most], mine().secret, SURE_OF_MATTER) | key
     if str(path).lower().endswith(".cif"):
         from difusa.domains.materials import marks as crystal_marks
 
         key = {"key": mine().watermark_id, "payload": None}
-        return (
-            {"file": str(path)}
-            | crystal_marks.reading(path.read_text(errors="replace"), mine().secret, SURE_OF_MATTER)
-            | key
-        )
+        text = "".join(re.split(r"(?mi)^(?=data_)", path.read_text(errors="replace"))[: most and most + 1])
+        return {"file": str(path)} | crystal_marks.reading(text, mine().secret, SURE_OF_MATTER) | key
     if is_scan(path):
         from difusa.domains.medical.readers import load as load_scan
         from difusa.shared.watermark import volume_grain

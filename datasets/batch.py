@@ -16,8 +16,10 @@ from difusa.datasets.finishing import INDEX, finish
 from difusa.datasets.manifest import locked, manifest_of, settled
 from difusa.datasets.recipe import Recipe, read
 from difusa.datasets.shards import SHARDS, record_of
-from difusa.datasets.work import Task, bench_of
+from difusa.datasets.work import Bench, Task, bench_of
+from difusa.shared.factory import ATTEMPTS
 from difusa.shared.run import Progress, Run
+from difusa.shared.watermark.ledger import Issue, note
 
 REPORT = "report.json"
 SURROUNDINGS = ("DIFUSA_KEYS", "DIFUSA_DATA", "XDG_CONFIG_HOME", "HOME")
@@ -69,9 +71,18 @@ def batch(
             print(f"{out} is finished: nothing is left to do", file=sys.stderr)
             return before
         (out / REPORT).unlink(missing_ok=True)
+        issued(bench, [0])
         records = fill(out, chosen, ENGINES[engine], workers, batch or bench.factory.batch, run)
+        issued(bench, sorted({row["stream"] // ATTEMPTS for found in records for row in found["rows"]}))
         told = finish(out, there, bench, records, watts)
         return run.write(out / REPORT, out=out, engine=engine, workers=workers, **told)
+
+
+def issued(bench: Bench, attempts: list[int]) -> None:
+    """Tells the ledger beside the user's keys which starting noise a set is drawn of, at these attempts."""
+    for attempt in attempts if bench.maker.issues else []:
+        model, recipe = bench.maker.models[0]["sha256"], bench.recipe
+        note(Issue(bench.maker.issues, model, recipe.seed, recipe.count, attempt * ATTEMPTS))
 
 
 def finished(out: Path, recipe: Recipe) -> dict | None:

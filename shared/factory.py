@@ -41,13 +41,14 @@ class Maker:
     """Ready to make samples. make(rows) -> one Sample a row; a sample's bytes do not depend on the rows beside it.
 
     models, sources: each {"name", "sha256"}, a source with "licence" (SPDX) and "credit" where they are known; plan: repr of how
-    samples are drawn.
+    samples are drawn; issues: verb whose ledger of issued noise tells where to look for their marks, "" for none.
     """
 
     make: Callable[[Sequence[Row]], list[Sample]]
     models: tuple[dict, ...] = ()
     sources: tuple[dict, ...] = ()
     plan: str = ""
+    issues: str = ""
 
 
 @dataclass(frozen=True)

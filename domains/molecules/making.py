@@ -81,6 +81,7 @@ def factory() -> Factory:
 def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
     """Raises ValueError or FileNotFoundError for models that are missing and conditions that no molecule can meet."""
     from difusa.domains.molecules.aims import hearing
+    from difusa.domains.molecules.marks import VERB
     from difusa.domains.molecules.plan import of_model
     from difusa.domains.molecules.verbs import Ready, pair
     from difusa.shared.passport import named
@@ -129,7 +130,8 @@ def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:
     models = [named(m) for kit in kits for m in (kit.model, kit.placer)]
     teller = guides(options, kits[0], limits(asked[0])[1])[1]
     models += [teller] if "sha256" in teller else []
-    return Maker(make, tuple({m["sha256"]: m for m in models}.values()), plan=repr(kits[0].plan))
+    known = tuple({m["sha256"]: m for m in models}.values())
+    return Maker(make, known, plan=repr(kits[0].plan), issues=VERB if mark else "")
 
 
 def limited(use, wish: Conditions) -> tuple:

@@ -26,6 +26,7 @@ VERB = "molecules generate"
 WEIGHTS = {"elements": 0.25, "charges": 0.0, "hydrogens": 0.3, "bonds": 0.25}  # about the correlations with the noise
 SURE = 1e-3  # p-value below which the order of the atoms is not doubted
 LEAST = 5  # heavy atoms; fewer than nine free numbers fit any noise
+MOST = 40  # heavy atoms; no model that keeps the mark draws so many, and their noise would fill the memory
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,12 @@ class Reading:
 
 def read(molecule: Molecule, secret: bytes, issues: Sequence[Issue]) -> Reading:
     """What a key reads in a molecule; every issued index that was tried counts. Raises ValueError as skeleton(), and for a
-    molecule that is too small."""
+    molecule that is too small or too large."""
     bare = skeleton(molecule)
     if len(bare) < LEAST:
         raise ValueError(f"{len(bare)} heavy atoms: a mark needs at least {LEAST}")
+    if len(bare) > MOST:
+        raise ValueError(f"{len(bare)} heavy atoms: marks are looked for in up to {MOST}")
     named = (molecule.tags.get("SEED"), molecule.tags.get("INDEX"))
     one = Reading(1.0, None, None, False, True)
     if all(isinstance(v, int) and v >= 0 for v in named):
@@ -80,8 +83,9 @@ def searched(bare: Skeleton, secret: bytes, issues: Sequence[Issue]) -> Reading:
     """The best of all issued indices, told by how many there are."""
     best, total = Reading(1.0, None, None, False, True), sum(one.count for one in issues)
     for one in issues:
-        for first in range(0, one.count, 2000):
-            found = chances_of(bare, secret, one.seed, first, min(first + 2000, one.count))
+        end = one.first + one.count
+        for first in range(one.first, end, 2000):
+            found = chances_of(bare, secret, one.seed, first, min(first + 2000, end))
             if found.min() < best.p_value:
                 best = Reading(float(found.min()), one.seed, first + int(found.argmin()), False, True)
     return Reading(sidak(best.p_value, total), best.seed, best.index, False, True) if total else best

@@ -7,7 +7,7 @@ import pytest
 
 import difusa.apps
 from difusa.apps.i18n import translator
-from difusa.apps.verify import MARKED
+from difusa.apps.verify import HINTED, MARKED
 from difusa.apps.verify_words import REASONS, told
 from difusa.shared import passport
 from difusa.shared.passport import Facts, attach, keys, sidecar
@@ -69,9 +69,23 @@ def test_in_portuguese_and_with_the_certificates_of_others(files, tmp_path, monk
     assert "Estes não são certificados" in given(at, ("public.pem", b"none"), key="verify_trust")
 
 
+def test_molecules_without_passport_are_known_by_their_mark(tmp_path):
+    from difusa.domains.molecules.task import generate
+
+    generate(out=tmp_path / "a.sdf", count=6, steps=8, seed=3)
+    bare = "".join(
+        r.partition("M  END")[0] + "M  END\n$$$$\n" for r in (tmp_path / "a.sdf").read_text().split("$$$$\n")[:-1]
+    )
+    at = page("pt_BR")
+    said = given(at, ("sent on.sdf", bare.encode()))
+    assert (
+        "Autêntico, mas alterado depois." in said and "mas traz a sua marca" in said and "não traz passaporte" in said
+    )
+
+
 def test_every_reason_has_its_words():
     """What the package can say, and verify of a mark, is what the page's catalogue holds."""
-    found = {MARKED}
+    found = {MARKED, HINTED}
     for path in Path(passport.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Said", "Malformed"):

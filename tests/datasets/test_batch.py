@@ -16,6 +16,8 @@ from difusa.apps import cli
 from difusa.datasets.batch import batch
 from difusa.datasets.manifest import MARKER, locked, opened
 from difusa.datasets.shards import members
+from difusa.shared.factory import ATTEMPTS
+from difusa.shared.watermark.ledger import issues
 
 KILLS = 3
 
@@ -37,6 +39,15 @@ def test_a_set_is_whole_marked_and_documented(unbroken):
     assert [m["name"] for m in manifest["models"]] == ["qm9", "qm9-hydrogens", "qm9-guide"]
     assert manifest["recipe_sha256"] == recipe.sha256 and len(manifest["models"][0]["sha256"]) == 64
     assert json.loads((unbroken / "report.json").read_text())["energy_watt_hours"] >= 0
+
+
+def test_the_ledger_knows_where_to_look_for_a_set(unbroken):
+    """Of every sample its stream was issued, so that its mark is found when all its tags are gone; of other seeds none is."""
+    rows, known = difusa.datasets.table(unbroken).to_pylist(), issues("molecules generate")
+    told = [r for one in known if one.seed == 3 for r in (range(one.first, one.first + one.count),)]
+    assert all(any(row["stream"] in r for r in told) for row in rows)
+    refused = {row["stream"] // ATTEMPTS for row in rows} - {0}
+    assert {r.start // ATTEMPTS for r in told} == {0} | refused
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "A few molecules"), ("pt-BR", "Algumas moléculas")])

@@ -57,6 +57,25 @@ def test_without_tags_they_are_searched_for(drawn):
     assert all(not f.told for f in found)
 
 
+def test_a_run_that_began_later_is_searched_where_it_began(drawn):
+    """A run of the indices from `first` on finds what was drawn of them, as one from 0 on does, and tries fewer."""
+    bare = replace(next(m for m in drawn if len(skeleton(m)) >= 7 and m.tags["INDEX"] >= 2), tags={})
+    whole, later = (marks.read(bare, mine().secret, [Issue(marks.VERB, "", 3, 10 - k, k)]) for k in (0, 2))
+    assert whole.index == later.index >= 2 and later.p_value < whole.p_value
+
+
+def test_what_is_too_large_for_any_model_is_refused_at_once():
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    from difusa.domains.molecules.molecule import from_rdkit
+
+    chain = Chem.AddHs(Chem.MolFromSmiles("C" * 50))
+    AllChem.EmbedMolecule(chain, randomSeed=0)
+    with pytest.raises(ValueError, match="up to 40"):
+        marks.read(from_rdkit(chain), mine().secret, [Issue(marks.VERB, "", 3, 10**6)])
+
+
 def test_another_key_reads_nothing(drawn):
     """Uniform p-values of every molecule under noise that has nothing to do with it."""
     nobody = b"a key of nobody, thirty-two bytes"
