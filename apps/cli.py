@@ -34,6 +34,7 @@ VERBS = {
     "watermark remove": Verb("take your mark out again, without loss", "difusa.apps.watermark:remove"),
     "batch": Verb("make a documented data set from a recipe", "difusa.datasets.batch:batch"),
     "audit": Verb("judge a synthetic set against the real one", "difusa.apps.audit:audit"),
+    "counterfactual": Verb("pairs that differ in one condition", "difusa.apps.counterfactual:counterfactual"),
     "repair": Verb("top up what a data set lacks, and measure what that did", "difusa.apps.repair:repair"),
     "release": Verb("let a data set go, or say why it may not", "difusa.apps.release:release"),
     "data prepare": Verb("make a folder of pictures ready to train on", "difusa.shared.training.prepare:prepare"),

@@ -21,6 +21,18 @@ PORTUGUESE = {
     "about usefulness": "se um modelo treinado com ele funciona em dados reais",
     "about origin": "de quem são as obras, sob qual licença, e quem não quis participar",
     "about safety": "se contém o que não se deve divulgar",
+    "counterfactual pairs": "pares contrafactuais",
+    "about counterfactual pairs": "o que muda com um atributo, par a par; se deve mudar, cabe a pessoas dizer",
+    "valid": "válido", "figures that move": "valores que mudam", "how far pairs lie apart": "distância dentro dos pares",
+    "distance to the nearest real thing": "distância ao item real mais próximo", "sharpness": "nitidez",
+    "{moved} of {all} figures; chance alone moves about {chance}":
+        "{moved} de {all} valores; só o acaso muda cerca de {chance}",
+    "distance within a pair over that between pairs; 0: the attribute changes nothing, 1: nothing but chance is left":
+        "distância dentro do par sobre a entre pares; 0: o atributo nada muda, 1: só resta o acaso",
+    "second less first, over its spread among the pairs, with 95 % intervals; red: away from 0":
+        "segundo menos primeiro, sobre a dispersão entre os pares, com intervalos de 95 %; vermelho: longe de 0",
+    "recipe": "receita", "recipe_sha256": "sha256 da receita", "changed": "atributo mudado", "values": "valores",
+    "pairs": "pares",
     "drift": "deriva", "about drift": "como os valores mudaram desde as versões anteriores",
     "moved: {was} in {set}, {now} here": "mudou: {was} em {set}, {now} aqui",
     "within chance: {was} in {set}, {now} here": "dentro do acaso: {was} em {set}, {now} aqui",
@@ -104,6 +116,8 @@ ENGLISH = {
     "about usefulness": "whether a model trained on it works on real data",
     "about origin": "whose works, under which licence, and who did not want to take part",
     "about safety": "whether it holds what must not be passed on",
+    "about counterfactual pairs": "what changes with one attribute, pair by pair; whether it should is for people to say",
+    "recipe_sha256": "recipe's sha256",
     "about drift": "how the figures moved since earlier releases",
     "against_sha256": "real set's sha256", "also": "together with",
     "What the verdicts mean": MEANING,
@@ -113,8 +127,19 @@ ENGLISH = {
 PORTUGUESE["What the verdicts mean"] = PORTUGUESE[MEANING]
 
 
+class Both(str):
+    """An English sentence that brings its Portuguese with it: of words that others hold."""
+
+    def __new__(cls, english: str, portuguese: str):
+        found = super().__new__(cls, english)
+        found.portuguese = portuguese
+        return found
+
+
 def sides(text: str) -> tuple[str, str]:
     """A sentence, or a name `attribute: what`, in English and Portuguese; what has no Portuguese stands as it is in both."""
+    if isinstance(text, Both):
+        return str(text), text.portuguese
     words, values = getattr(text, "words", text), getattr(text, "values", {})
     if words in PORTUGUESE:
         english, portuguese = ENGLISH.get(words, words), PORTUGUESE[words]
