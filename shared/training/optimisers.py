@@ -17,7 +17,7 @@ def make(network: nn.Module, plan: Optimiser) -> list[optim.Optimizer]:
     both. Raises ValueError when `plan.muon` names nothing that is trained.
     """
     trained = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    inner = {n for n, p in trained.items() if plan.muon and n.startswith(plan.muon) and p.ndim == 2}
+    inner = {n for n, p in trained.items() if plan.muon and n.startswith(plan.muon) and p.ndim >= 2}
     if plan.muon and not inner:
         raise ValueError(f"optimiser.muon {plan.muon}: no matrix of this network has a name that begins so")
     kind = {"adam": optim.Adam, "adamw": optim.AdamW}[plan.name]
@@ -31,7 +31,8 @@ def make(network: nn.Module, plan: Optimiser) -> list[optim.Optimizer]:
 class Muon(optim.Optimizer):
     """Nesterov momentum, orthogonalised: torch.optim.Muon, in float32 where the processor only emulates bfloat16.
 
-    There torch's own takes eighty times as long, for it always computes in bfloat16.
+    There torch's own takes eighty times as long, for it always computes in bfloat16. Kernels of convolutions [out, in, ...] are
+    matrices [out, in * ...], which torch's own does not take.
     """
 
     def __init__(self, matrices: list[nn.Parameter], lr: float, weight_decay: float = 0.1, momentum: float = 0.95):
@@ -45,9 +46,9 @@ class Muon(optim.Optimizer):
                 if not state:
                     state["momentum_buffer"] = torch.zeros_like(p.grad)
                 state["momentum_buffer"].lerp_(p.grad, 1 - group["momentum"])
-                ahead = p.grad.lerp(state["momentum_buffer"], group["momentum"])
+                ahead = p.grad.lerp(state["momentum_buffer"], group["momentum"]).flatten(1)
                 p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(orthogonal(ahead), alpha=-group["lr"] * 0.2 * max(p.shape) ** 0.5)
+                p.add_(orthogonal(ahead).view_as(p), alpha=-group["lr"] * 0.2 * max(ahead.shape) ** 0.5)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -252,6 +252,20 @@ def test_a_packed_model_is_a_smaller_one_without_the_old_calibration(tmp_path, p
         pack(str(folder), out=tmp_path / "odd", bits=5)
 
 
+def test_muon_takes_kernels_as_matrices():
+    from difusa.shared.training.optimisers import Muon
+
+    torch.manual_seed(0)
+    start, grad = torch.randn(6, 4, 3, 3), torch.randn(6, 4, 3, 3)
+    found = []
+    for shape in (start.shape, (6, 36)):
+        p = torch.nn.Parameter(start.reshape(shape).clone())
+        p.grad = grad.reshape(shape).contiguous()
+        Muon([p], lr=0.1, weight_decay=0.05).step()
+        found.append(p.detach().flatten())
+    assert torch.equal(*found)
+
+
 def test_muon_is_that_of_torch():
     from torch import optim
 
