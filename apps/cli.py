@@ -37,6 +37,7 @@ VERBS = {
     "counterfactual": Verb("pairs that differ in one condition", "difusa.apps.counterfactual:counterfactual"),
     "repair": Verb("top up what a data set lacks, and measure what that did", "difusa.apps.repair:repair"),
     "release": Verb("let a data set go, or say why it may not", "difusa.apps.release:release"),
+    "export": Verb("a released data set as files, with credentials", "difusa.apps.export:export"),
     "data prepare": Verb("make a folder of pictures ready to train on", "difusa.shared.training.prepare:prepare"),
     "heritage restore": Verb("restore pictures, and map what was invented", "difusa.domains.heritage.task:restore"),
     "heritage undo": Verb("give back the original file from a bundle", "difusa.domains.heritage.task:undo"),

@@ -14,6 +14,7 @@ def release(
     override: str | None = None,
     by: str | None = None,
     office: str | None = None,
+    export: Path | None = None,
 ) -> dict:
     """Release a data set that `difusa batch` made: only with the audits passed that its recipe and the policy ask for.
 
@@ -27,9 +28,11 @@ def release(
     override: release all the same, for this reason, which the record keeps with what stood against it.
     by: name of whoever overrides.
     office: their office.
+    export: folder to which the files then leave, pictures with Content Credentials, as `difusa export` writes them.
 
     Returns the record. Raises ValueError naming everything that stands against the release.
     """
+    from difusa.apps import export as leave
     from difusa.apps.audit import content
     from difusa.apps.verify import trusted
     from difusa.ethics import gate
@@ -39,6 +42,8 @@ def release(
     from difusa.shared.passport.keys import mine
 
     folder, (rules, fingerprint) = Path(dir), read(policy)
+    if export:
+        leave.empty(export)
     manifest, keys = gate.staged(folder), mine()
     now = content(folder)
     reasons, report = gate.objections(folder, manifest, rules, fingerprint, trusted(), now)
@@ -58,4 +63,6 @@ def release(
         f"{folder} is released"
         + (f", over {len(reasons)} objections" if reasons else "; every audit asked for was passed")
     )
+    if export:
+        leave.export(folder, out=export)
     return record["record"]

@@ -107,6 +107,22 @@ def sealed_release(decision: dict, content: str, told: dict, keys: Keys) -> dict
     return sealed({"content": {"kind": "release", "sha256": content}, "decision": decision, **told}, keys).as_json()
 
 
+def released(folder: Path, trust: Trust, content: str) -> dict:
+    """The manifest of a data set that was let go as it lies there. Raises ValueError where it was not, or is another one now."""
+    path = Path(folder) / RELEASE
+    if (Path(folder) / MARKER).exists() or not path.exists():
+        raise ValueError(f"{folder} is not released: difusa release {folder}")
+    try:
+        found = opened(path.read_bytes())
+    except Malformed as why:
+        raise ValueError(f"{path}: {why}; get a fresh copy") from why
+    if (who := standing(found, trust)) != "ours":
+        raise ValueError(f"{path} bears a signature that is {who}: name its signer in DIFUSA_TRUST")
+    if found.record["content"] != {"kind": "release", "sha256": content}:
+        raise ValueError(f"{folder} was changed after its release: get a fresh copy, or audit and release it anew")
+    return json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+
+
 def let_go(folder: Path, record: dict, write: Callable[[Path, dict], None]) -> None:
     """The record first, then the marker away: a crash between the two leaves a set that is still unreleased."""
     write(Path(folder) / RELEASE, record)
