@@ -28,6 +28,7 @@ def audit(
     reference: str | None = None,
     data: Path | None = None,
     policy: Path | None = None,
+    inception: str | None = None,
     follow: Path | None = None,
     also: tuple[Path, ...] = (),
     repeats: int = 20,
@@ -57,6 +58,8 @@ def audit(
     reference: another model of the same kind, for the attack beside a reference.
     data: the model's data folder; else the environment variable DIFUSA_DATA.
     policy: an institution's own policy; by default the one that ships.
+    inception: of pictures: TorchScript file inception-2015-12-05.pt, for FID and Inception Score as in published tables, or
+        `fetch` to download it; by default the one that torch.hub keeps, and without one the report says not measured.
     follow: JSON lines of the releases so far, to which this one is added; the report then tells how its figures moved.
     also: further data sets that count with it, such as its repair; nothing is then kept in DIR.
     repeats: draws that each figure of fidelity is taken over.
@@ -70,6 +73,7 @@ def audit(
     from difusa.ethics.audit import audit as judge
     from difusa.ethics.findings import as_json
     from difusa.ethics.gate import sealed_audit
+    from difusa.ethics.inception import weights
     from difusa.ethics.law import origins
     from difusa.ethics.loading import kind_of, kinds
     from difusa.ethics.page import page
@@ -89,7 +93,10 @@ def audit(
         other = taken(folder, kind, attributes, label, tuple(map(Path, also)))
         real = taken(Path(against), kind, real_attributes, label)
         held = taken(Path(holdout), kind, real_attributes, label) if holdout else None
-        beside = Beside(tuple(origins(sources)) if sources else (), optout(against), shares, origin, style)
+        beside = Beside(
+            tuple(origins(sources)) if sources else (), optout(against), shares, origin, style,
+            weights(inception) if kind.pixels else None,
+        )  # fmt: skip
         found = judge(other, real, held, kind, rules, beside, seed=seed, repeats=repeats, progress=run.progress)
         if model:
             found = replace(

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from difusa.ethics import artefacts, bias, copies, fidelity, law, membership, tables, usefulness
+from difusa.ethics import artefacts, bias, copies, fidelity, inception, law, membership, tables, usefulness
 from difusa.ethics.findings import Finding, Report, not_done
 from difusa.ethics.kind import Kind, axes
 from difusa.ethics.loading import planted, scaled
@@ -22,13 +23,14 @@ LARGEST_TABLE = 2000  # rows of attribute tables that are attacked
 @dataclass(frozen=True)
 class Beside:
     """What is known beside the sets: sources of the training data, opt-outs, attribute -> target shares, and where those come
-    from; style: the attribute (artist, say) by which the nearest sources are told."""
+    from; style: the attribute (artist, say) by which the nearest sources are told; inception: its weights."""
 
     origins: tuple[law.Origin, ...] = ()
     out: Optout = Optout()
     targets: dict | None = None
     target_source: str = ""
     style: str | None = None
+    inception: Path | None = None
 
 
 def audit(
@@ -57,6 +59,7 @@ def audit(
     near = law.attributed(real, other, list(beside.origins), beside.style) if asked else []
     steps = [
         lambda: fidelity.fidelity(real.features, other.features, policy.fidelity, rng, repeats),
+        lambda: inception.proper(real, other, kind.pixels, beside.inception, rng) if kind.pixels else [],
         lambda: _artefacts(other, real, kind, policy, rng),
         lambda: _copies(other, real, held, copied, kind, policy),
         lambda: _membership(other, real, held, policy, rng),

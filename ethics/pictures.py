@@ -34,31 +34,6 @@ def features(image: np.ndarray) -> np.ndarray:
     return tokens(np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image, threads=1)[1:].mean(0)
 
 
-def inception(weights: Path):
-    """Features of the Inception network with which FID proper is defined (Heusel et al. 2017), for those who have its weights:
-    the TorchScript file pt_inception-2015-12-05 (as torch-fidelity and clean-fid use it) -> function picture -> [2048].
-
-    Pictures are brought to 299 px by antialiased bicubic interpolation, as clean-fid does (Parmar et al. 2022).
-    """
-    import torch
-    from PIL import Image
-
-    if not Path(weights).is_file():
-        raise ValueError(
-            f"{weights} does not exist: FID proper needs the Inception weights of 2015-12-05 as TorchScript"
-        )
-    network = torch.jit.load(str(weights), map_location="cpu").eval()
-
-    def call(image: np.ndarray) -> np.ndarray:
-        small = np.asarray(
-            Image.fromarray(image).convert("RGB").resize((299, 299), Image.Resampling.BICUBIC), np.float32
-        )
-        with torch.no_grad():
-            return network(torch.from_numpy(small.transpose(2, 0, 1))[None], return_features=True)[0].numpy()
-
-    return call
-
-
 def same(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two pictures are one by their perceptual hashes, mirrored ones too."""
     theirs = perceptual_hash(b)

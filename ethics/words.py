@@ -21,6 +21,12 @@ PORTUGUESE = {
     "about usefulness": "se um modelo treinado com ele funciona em dados reais",
     "about origin": "de quem são as obras, sob qual licença, e quem não quis participar",
     "about safety": "se contém o que não se deve divulgar",
+    "FID by Inception": "FID por Inception", "Inception Score": "Inception Score",
+    "not measured: no weights given (--inception)": "não medido: nenhum peso foi dado (--inception)",
+    "{n} against {m} real; compare only at equal sizes. Two halves of the real set, {half} each: {null}":
+        "{n} contra {m} reais; compare só com tamanhos iguais. Duas metades do conjunto real, {half} cada: {null}",
+    "mean and two standard deviations of {splits} parts; of the real set: {own}":
+        "média e dois desvios-padrão de {splits} partes; do conjunto real: {own}",
     "counterfactual pairs": "pares contrafactuais",
     "about counterfactual pairs": "o que muda com um atributo, par a par; se deve mudar, cabe a pessoas dizer",
     "valid": "válido", "figures that move": "valores que mudam", "how far pairs lie apart": "distância dentro dos pares",
