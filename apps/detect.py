@@ -162,7 +162,9 @@ def picture(path: Path) -> Iterator[Row]:
         if path.suffix.lower() == ".webp"
         else ""
     )
-    said = judge(pixels, detector.load(), picture_model(), outside=webp)
+    known = detector.load()
+    model = picture_model() if "reconstruction" in known.names else None
+    said = judge(pixels, known, model, outside=webp)
     yield Row(str(path), judged=said, heat=painted(pixels, said.heat))
 
 

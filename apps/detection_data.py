@@ -84,8 +84,8 @@ def chosen(found: list[Item], counts: dict[tuple[str, str], int]) -> list[Item]:
     return [item for _, item in sorted(kept, key=lambda pair: (pair[0], pair[1].name))]
 
 
-def shown(item: Item, codec: str = ".jpg", quality: int | None = None) -> np.ndarray:
-    """The picture with the same past as all others."""
+def shown(item: Item, codec: str = "", quality: int = 0) -> np.ndarray:
+    """The picture with a past of the same law as that of all others, drawn by its name."""
     from PIL import Image
 
     with Image.open(item.path) as image:
@@ -114,7 +114,7 @@ def views(item: Item, denoise, quality: int | None = None) -> dict[str, np.ndarr
 
 
 def pasts(item: Item, denoise) -> dict[str, np.ndarray]:
-    """The picture as it is, once after a JPEG and once after a WebP file: [2, d] of each part."""
+    """The picture as it is, last saved once as a JPEG and once as a WebP file: [2, d] of each part."""
     found = []
     for codec in (".jpg", ".webp"):
         view = standard(shown(item, codec, 80))

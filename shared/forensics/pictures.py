@@ -41,15 +41,18 @@ def figures(view: np.ndarray, threads: int = 1) -> dict[str, np.ndarray]:
     }
 
 
-def measure(square: np.ndarray, denoise: Denoiser, threads: int = 1) -> Measured:
-    """All deliveries of one square, uint8 [S, S, 3] of any size."""
+def measure(square: np.ndarray, denoise: Denoiser | None, threads: int = 1) -> Measured:
+    """All deliveries of one square, uint8 [S, S, 3] of any size; denoise: None where no part wants the reconstruction."""
     at = standard(square)
     seen = {name: figures(standard(send(at)), threads) for name, send in DELIVERIES.items()}
     views = {part: np.stack([one[part] for one in seen.values()]) for part in ("spectrum", "residues", "tower")}
-    return Measured(views, reconstructed(at, denoise), np.mean([seen[name]["patches"] for name in WHOLE], 0))
+    back = np.empty(0) if denoise is None else reconstructed(at, denoise)
+    return Measured(views, back, np.mean([seen[name]["patches"] for name in WHOLE], 0))
 
 
-def judge(pixels: np.ndarray, detector: Detector, denoise: Denoiser, threads: int = 1, outside: str = "") -> Judged:
+def judge(
+    pixels: np.ndarray, detector: Detector, denoise: Denoiser | None, threads: int = 1, outside: str = ""
+) -> Judged:
     """The verdict on a picture, uint8 [H, W, 3]; long ones are judged in up to three squares, whose logits are averaged.
 
     outside: what else puts it outside of what the detector knows, "" if nothing does."""
