@@ -139,17 +139,26 @@ def taken(path: Path, kind, table: Path | None, label: str | None, also: tuple[P
         if also:
             raise ValueError(f"--also: {path} is no data set that `difusa batch` made; put the files into one folder")
         return load(path, kind, table, label)
-    things, refused = {}, []
-    for folder in (path, *also):
-        with tempfile.TemporaryDirectory() as held:
-            found, lost = kind.load(unpacked(folder, Path(held), kind.suffixes))
-        if twice := things.keys() & found.keys():
-            raise ValueError(f"--also {folder}: {min(twice)} is in two of the data sets; make it with another seed")
-        things, refused = things | found, refused + lost
+    things, refused = things_of((path, *also), kind)
     if not things:
         raise ValueError(f"{path}: no shard holds a {kind.domain} thing that can be taken ({len(refused)} refused)")
     samples = of_things(things, kind, refused)
     return attributed(indexed(samples, (path, *also)), kind, table, label)
+
+
+def things_of(folders: tuple[Path, ...], kind) -> tuple[dict[str, object], list[tuple[str, str]]]:
+    """Things of data sets, or of folders of files, by name, and what could not be taken. Raises ValueError for a name twice."""
+    from difusa.ethics.loading import files_of
+
+    things, refused = {}, []
+    for folder in folders:
+        with tempfile.TemporaryDirectory() as held:
+            made = (folder / MANIFEST).exists()
+            found, lost = kind.load(unpacked(folder, Path(held), kind.suffixes) if made else files_of(folder, kind))
+        if twice := things.keys() & found.keys():
+            raise ValueError(f"--also {folder}: {min(twice)} is in two of the data sets; make it with another seed")
+        things, refused = things | found, refused + lost
+    return things, refused
 
 
 def unpacked(folder: Path, out: Path, suffixes: tuple[str, ...]) -> list[Path]:

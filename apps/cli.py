@@ -38,6 +38,8 @@ VERBS = {
     "repair": Verb("top up what a data set lacks, and measure what that did", "difusa.apps.repair:repair"),
     "release": Verb("let a data set go, or say why it may not", "difusa.apps.release:release"),
     "export": Verb("a released data set as files, with credentials", "difusa.apps.export:export"),
+    "rate prepare": Verb("a blind comparison of sets, for people to rate", "difusa.apps.rating:prepare"),
+    "rate result": Verb("what people's votes say: ranking, agreement", "difusa.apps.rating:result"),
     "data prepare": Verb("make a folder of pictures ready to train on", "difusa.shared.training.prepare:prepare"),
     "heritage restore": Verb("restore pictures, and map what was invented", "difusa.domains.heritage.task:restore"),
     "heritage undo": Verb("give back the original file from a bundle", "difusa.domains.heritage.task:undo"),

@@ -33,7 +33,7 @@ def command(port: int, browser: bool) -> list[str]:
 
 def app(
     *, port: int = 8501, browser: bool = True, model: str = "restorer", molecules: str | None = None,
-    hydrogens: str | None = None, materials: str | None = None, medical: str | None = None,
+    hydrogens: str | None = None, materials: str | None = None, medical: str | None = None, study: Path | None = None,
 ) -> None:  # fmt: skip
     """Open the pages in a browser: restore pictures, draw molecules and crystals, translate scans, download.
 
@@ -47,6 +47,7 @@ def app(
         hydrogens: the model that places the hydrogens of those molecules; by default the one that belongs to it.
         materials: a model of your own for the crystals page, a folder that `difusa train` wrote.
         medical: a model of your own for the page of scans, a folder that `difusa train` wrote.
+        study: a study that `difusa rate prepare` wrote: the page on which people rate it.
 
     Raises ModuleNotFoundError if Streamlit is missing.
     """
@@ -55,7 +56,7 @@ def app(
     if find_spec("streamlit") is None:
         raise ModuleNotFoundError("the pages need Streamlit", name="streamlit")
     named = {"DIFUSA_MODEL": model, "DIFUSA_MOLECULES": molecules, "DIFUSA_HYDROGENS": hydrogens}
-    named |= {"DIFUSA_MATERIALS": materials, "DIFUSA_MEDICAL": medical}
+    named |= {"DIFUSA_MATERIALS": materials, "DIFUSA_MEDICAL": medical, "DIFUSA_STUDY": study}
     # Jobs run in folders of their own, so a folder's whole path is kept.
     named = {k: str(Path(v).resolve()) if Path(v).is_dir() else v for k, v in named.items() if v}
     line = command(port, browser)

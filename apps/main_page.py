@@ -1,5 +1,6 @@
 """The frame of all pages: navigation and language. `difusa app` runs this file."""
 
+import os
 from pathlib import Path
 
 import streamlit as st
@@ -17,6 +18,7 @@ def draw() -> None:
         st.selectbox("Idioma · Language", names, format_func=LANGUAGES.get, key="language")
     _ = translator(st.session_state["language"])
     st.set_page_config(page_title="Difusa", page_icon=str(ICON), layout="wide")
+    study = os.environ.get("DIFUSA_STUDY")  # a page that is of use to raters alone
     page = st.navigation(
         [
             st.Page("home_page.py", title=_("Start"), icon=":material/home:", url_path="start", default=True),
@@ -25,6 +27,11 @@ def draw() -> None:
             st.Page("materials_page.py", title=_("Crystals"), icon=":material/deployed_code:", url_path="materials"),
             st.Page("medical_page.py", title=_("Scans"), icon=":material/neurology:", url_path="medical"),
             st.Page("verify_page.py", title=_("Verify a file"), icon=":material/verified:", url_path="verify"),
+            *(
+                [st.Page("rating_page.py", title=_("Rate"), icon=":material/rate_review:", url_path="rate")]
+                if study
+                else []
+            ),
         ]
     )
     page.run()

@@ -21,6 +21,14 @@ PORTUGUESE = {
     "about usefulness": "se um modelo treinado com ele funciona em dados reais",
     "about origin": "de quem são as obras, sob qual licença, e quem não quis participar",
     "about safety": "se contém o que não se deve divulgar",
+    "rating": "avaliação por pessoas", "about rating": "qual conjunto as pessoas preferem, sem saber qual é qual",
+    "attention checks": "verificações de atenção", "agreement of raters": "concordância entre avaliadores",
+    "answered rightly; left out: {lost} of {all} raters": "respondidas corretamente; excluídos: {lost} de {all} avaliadores",
+    "log strength by Bradley and Terry; preferred in {share} of {games}":
+        "log-força de Bradley e Terry; preferido em {share} de {games}",
+    "Krippendorff's alpha of which set was preferred: 1: raters agree, 0: as by chance":
+        "alfa de Krippendorff sobre o conjunto preferido: 1: os avaliadores concordam, 0: como por acaso",
+    "question": "pergunta", "votes": "votos", "raters": "avaliadores",
     "FID by Inception": "FID por Inception", "Inception Score": "Inception Score",
     "not measured: no weights given (--inception)": "não medido: nenhum peso foi dado (--inception)",
     "{n} against {m} real; compare only at equal sizes. Two halves of the real set, {half} each: {null}":
@@ -122,6 +130,7 @@ ENGLISH = {
     "about usefulness": "whether a model trained on it works on real data",
     "about origin": "whose works, under which licence, and who did not want to take part",
     "about safety": "whether it holds what must not be passed on",
+    "about rating": "which set people prefer, not knowing which is which",
     "about counterfactual pairs": "what changes with one attribute, pair by pair; whether it should is for people to say",
     "recipe_sha256": "recipe's sha256",
     "about drift": "how the figures moved since earlier releases",
