@@ -15,6 +15,7 @@ PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp")
 MOLECULES = (".sdf", ".mol")
 CRYSTALS = (".cif", ".vasp", ".poscar")
 FRAMES = (".xyz", ".extxyz")
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 VOICES = (".wav", ".mp3", ".flac", ".ogg", ".m4a")
 WORDS = (".smi", ".smiles", ".txt")
 
@@ -40,6 +41,8 @@ class Row:
         if self.judged is None:
             return f"{where}: {UNREAD}: {self.reason}"
         j = self.judged
+        if j.kind == "video":
+            return f"{where}: {j.verdict}: {'; '.join((j.outside, *j.reasons))}"
         said = f"{where}: {j.verdict} (probability {j.probability:.0%}, {j.low:.0%} to {j.high:.0%})"
         return said + (f"; outside of what it was tested on: {j.outside}" if j.outside else "")
 
@@ -70,6 +73,7 @@ def detect(
     file: list[Path], *, report: Path | None = None, maps: Path | None = None, threads: int | None = None
 ) -> Detected:
     """Whether files look generated: pictures, scans, molecules, crystals. The answer is "generated", "no sign of it" or "unsure".
+    Of videos the signs are told, second by second, and no verdict is drawn from them.
 
     "No sign of it" does not mean that a file is genuine: a generator that the detector never met may leave no sign that it
     knows. Each verdict says on which generators it was tested, and how often it calls real files generated. Whether a file was
@@ -78,7 +82,8 @@ def detect(
     Ends with 1: at least one is generated; 3: none is, but at least one is unsure or could not be read; 0: no sign in any.
 
     file: pictures (TIFF, PNG, JPEG, WebP), scans (NIfTI, a DICOM folder, file or zip), molecules (SDF, XYZ), crystals (CIF,
-        POSCAR, extended XYZ with a Lattice). What cannot be read gets a reason, and the rest goes on.
+        POSCAR, extended XYZ with a Lattice), videos (MP4, AVI, MOV, MKV, WebM).
+        What cannot be read gets a reason, and the rest goes on.
     report: JSON file for the verdicts, with all figures.
     maps: folder for a heat map of each picture, NAME.heat.png: red where the signs lie.
     threads: number of CPU threads.
@@ -98,7 +103,7 @@ def detect(
                     save_map(row, Path(path), Path(maps))
             found += [replace(row, heat=None) for row in rows]
             run.progress(number + 1, len(file))
-        for line in dict.fromkeys(notice(r.judged) for r in found if r.judged):
+        for line in dict.fromkeys(notice(r.judged) for r in found if r.judged and r.judged.tested_on):
             print(line)
         run.write(report, files=[row.record() for row in found])
     return Detected(tuple(found))
@@ -131,6 +136,8 @@ def judge_of(path: Path) -> Callable[[Path], Iterator[Row]]:
     suffix = path.suffix.lower()
     if suffix in PICTURES:
         return picture
+    if suffix in VIDEOS:
+        return video
     if path.is_dir() or suffix in (".nii", ".dcm", ".zip") or path.name.lower().endswith(".nii.gz"):
         return scan
     if suffix in FRAMES:
@@ -182,6 +189,13 @@ def picture_model():
     from difusa.domains.models import find
 
     return Plain(find("restorer", domain="heritage").load(), KINDS.index("unknown"))
+
+
+def video(path: Path) -> Iterator[Row]:
+    """One row: signs, second by second, and no verdict."""
+    from difusa.apps.detect_video import judge
+
+    yield Row(str(path), judged=judge(path))
 
 
 def scan(path: Path) -> Iterator[Row]:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from difusa.apps import detect_words
 from difusa.apps.detect import Row, judged
-from difusa.shared.forensics.judging import GENERATED, NO_SIGN, UNSURE
+from difusa.shared.forensics.judging import GENERATED, NO_SIGN, UNSURE, Judged
 
 BOXES = {GENERATED: st.warning, NO_SIGN: st.success, UNSURE: st.info}
 MOST = 5  # rows of a file that are shown
@@ -35,12 +35,28 @@ def draw(name: str, content: bytes, _: Callable[[str], str]) -> None:
         st.caption(_("and {n} more; difusa detect tells them all").format(n=len(rows) - MOST))
 
 
+def show_video(said: Judged, _: Callable[[str], str]) -> None:
+    """The signs in a video, second by second."""
+    st.info(detect_words.of_video(_))
+    chart = {_("second"): [r["second"] for r in said.figures["timeline"]]}
+    chart |= {_(words): [r[sign] for r in said.figures["timeline"]] for sign, words in detect_words.SIGNS.items()}
+    st.line_chart(chart, x=_("second"))
+    st.caption(
+        _("High where a frame does not belong between its neighbours, as when frames were swapped, put in or cut out.")
+    )
+
+
 def show(row: Row, _: Callable[[str], str]) -> None:
     """One row."""
     if row.judged is None:
-        st.caption(_("The detector judges pictures, scans, molecules and crystals. This file it cannot judge."))
+        st.caption(
+            _("The detector looks at pictures, videos, scans, molecules and crystals. This file it cannot judge.")
+        )
         return
     said = row.judged
+    if said.kind == "video":
+        show_video(said, _)
+        return
     BOXES[said.verdict](f"**{detect_words.headline(said, _)}** {detect_words.meaning(said, _)}")
     if words := detect_words.outside(said, _):
         st.write(words)

@@ -30,6 +30,18 @@ FAMILIES = (  # a test holds them against the sources
 )  # fmt: skip
 
 
+SIGNS = {"detour": N_("frame out of place"), "neighbours fit better without it": N_("neighbours fit better without it")}
+VIDEO = N_(
+    "Signs of manipulation in this video are shown second by second, and no verdict is drawn from them: they were tried on one "
+    "speaker alone. Its sound is not judged: cloned voices are not recognised."
+)
+
+
+def of_video(_: Callable[[str], str]) -> str:
+    """What is said of every video."""
+    return _(VIDEO)
+
+
 def headline(said: Judged, _: Callable[[str], str]) -> str:
     """The verdict in a few words."""
     return _(HEADLINES[said.verdict])

@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import difusa.apps
@@ -81,6 +82,16 @@ def test_molecules_without_passport_are_known_by_their_mark(tmp_path):
     assert (
         "Autêntico, mas alterado depois." in said and "mas traz a sua marca" in said and "não traz passaporte" in said
     )
+
+
+def test_a_video_gets_a_timeline_and_no_verdict(tmp_path):
+    clips = pytest.importorskip("difusa.shared.forensics.clips")
+    pytest.importorskip("cv2")
+    frames = np.random.default_rng(0).integers(0, 255, (15, 48, 64, 3), np.uint8)
+    video = clips.write(tmp_path / "a.avi", frames, 10.0).read_bytes()
+    at = page("pt_BR")
+    said = given(at, ("a.avi", video))
+    assert "segundo a segundo" in said and "vozes clonadas não são reconhecidas" in said and "probabilidade" not in said
 
 
 def test_every_reason_has_its_words():
