@@ -99,11 +99,9 @@ def ask(
         keep &= inside
     most = len(rules.contains)
     if most > 1:
-        room = np.array([len(m) for m in templates.multiplicities]) if not free else templates.atoms
+        room = np.array([len(np.unique(k)) for k in templates.kinds]) if not free else templates.atoms
         if not (keep & (room >= most)).any():
-            raise ValueError(
-                f"--contains {contains}: no template that is left has {most} different sites; ask for fewer"
-            )
+            raise ValueError(f"--contains {contains}: no template that is left holds {most} elements; ask for fewer")
         keep &= room >= most
     rows, note = np.flatnonzero(keep), ""
     if rules.contains or rules.allowed is not None:

@@ -1,7 +1,7 @@
-"""Which element sits on each orbit: drawn from the network's probabilities, under what must be obeyed.
+"""Which element sits on each orbit, or on those that share it: drawn from the network's probabilities, under what must be obeyed.
 
-Orbits are drawn by the Gumbel trick (Maddison et al. 2014), so that the first draw is one of the network's own law; elements
-that must occur get an orbit each by the assignment of the largest sum. Draws go on, ever more freely, until the composition is
+They are drawn by the Gumbel trick (Maddison et al. 2014), so that the first draw is one of the network's own law; elements
+that must occur get one each by the assignment of the largest sum. Draws go on, ever more freely, until the composition is
 one that charges can balance (validity.balanced).
 """
 
@@ -46,7 +46,7 @@ def choose(logits: np.ndarray, order, known: np.ndarray, balance: bool, rng: np.
     from difusa.domains.materials.validity import balanced
 
     template = order.template
-    first, where = np.unique(template.orbit, return_inverse=True)
+    first, where = np.unique(template.even, return_inverse=True)
     rows = log_softmax(np.clip(logits[first].astype(float), -1e4, None))
     held = known[: len(template)][first]
     best, top = None, -np.inf

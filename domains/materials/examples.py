@@ -127,11 +127,11 @@ def told_of(template: Template, width: int) -> dict[str, np.ndarray]:
 
 
 def shaken(template: Template, width: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Unit noise of each field inside the symmetry: sites of an orbit share their element's, and move together."""
+    """Unit noise of each field inside the symmetry: the sites of an orbit move together, those of one element share its noise."""
     n = len(template)
     strain = np.tensordot(rng.standard_normal(len(template.strains)), template.strains, 1)
     moved = template.sites(rng.standard_normal((n, 3)))
-    kinds = rng.standard_normal((n, CLASSES), dtype=np.float32)[template.orbit]
+    kinds = rng.standard_normal((n, CLASSES), dtype=np.float32)[template.even]
     return {
         "noise_strain": strain.astype(np.float32),
         "noise_frac": padded(moved.astype(np.float32), width),

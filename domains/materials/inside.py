@@ -1,4 +1,4 @@
-"""A batch of states inside the symmetry of its templates: parameters of orbits, strained shapes, elements even in an orbit."""
+"""A batch of states inside the symmetry of its templates: parameters of orbits, strained shapes, shared elements."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,14 @@ from difusa.shared.spaces import Product, State, Torus
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """The templates of a batch as tensors: base [B, N, 3] and directions, gather [B, N, 3, 3] of the sites, orbit [B, N], strains
-    [B, 6, 3, 3] (the rest zero), kept [B, N] whose elements are given; told: what the network hears of them."""
+    """The templates of a batch as tensors: base [B, N, 3] and directions, gather [B, N, 3, 3] of the sites, orbit [B, N], even
+    [B, N] whose element each shares, strains [B, 6, 3, 3] (the rest zero); told: what the network hears of them."""
 
     base: Tensor
     directions: Tensor
     gather: Tensor
     orbit: Tensor
+    even: Tensor
     strains: Tensor
     told: dict[str, Tensor]
 
@@ -42,10 +43,11 @@ class Sites:
         return (size[..., None, None] * self.strains).sum(1)
 
     def averaged(self, rows: Tensor) -> Tensor:
-        """rows [B, N, C] as their mean over each orbit."""
-        at = self.orbit[..., None].expand_as(rows)
-        sums = torch.zeros_like(rows).scatter_add(1, at, rows * self.told["share"][..., None])
-        return torch.gather(sums, 1, at)
+        """rows [B, N, C] as their mean over the sites of one element."""
+        at = self.even[..., None].expand_as(rows)
+        sums = torch.zeros_like(rows).scatter_add(1, at, rows)
+        count = torch.zeros_like(rows).scatter_add(1, at, torch.ones_like(rows))
+        return torch.gather(sums / count.clamp(min=1), 1, at)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Denoiser:
     allowed: Tensor
 
     def logits(self, x: State, sigma: Tensor, wish: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits of elements a site, even in each orbit, tangent of the parameters, clean strain."""
+        """Logits of elements a site, even where one element is lent, tangent of the parameters, clean strain."""
         told = {k: v for k, v in self.sites.told.items() if k != "share"}
         seen = x | {"frac": self.sites.places(x["frac"])}
         logits, tangent, strain = self.network.predict(seen, sigma.float(), given=self.given, wish=wish, **told)
@@ -108,6 +110,7 @@ def sites_of(templates: Sequence[Template], width: int, device="cpu") -> Sites:
         joined([padded(t.directions, width) for t in templates]),
         joined([padded(t.gather, width) for t in templates]),
         columns["orbit"],
+        torch.from_numpy(np.stack([np.concatenate([t.even, np.arange(len(t), width)]) for t in templates])).to(device),
         joined([padded(t.strains, 6) for t in templates]),
         columns,
     )

@@ -74,7 +74,7 @@ def read(crystal: Crystal, secret: bytes, template: Template) -> float:
     if (crystal.numbers != crystal.numbers[template.orbit]).any():
         raise ValueError("the sites stand in another order than they were drawn in")
     free, ends = parameters(crystal, template)
-    first = np.unique(template.orbit)
+    first = np.unique(template.even)
     kinds = crystal.numbers[first].astype(int) - 1
 
     def fit(own: int, index: int) -> float:

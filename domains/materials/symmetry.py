@@ -21,7 +21,8 @@ class Template:
 
     spacegroup: international number, 0 where no symmetry is imposed. rotations [k, 3, 3] int: W of each operation. frac
     [n, 3]: sites that obey the group. orbit [n]: the first site of each one's orbit. directions [n, 3, 3] int: A_i, columns
-    that are not needed are zero. wyckoff: a letter for each site, "" where unknown.
+    that are not needed are zero. wyckoff: a letter for each site, "" where unknown. alike [n]: the first site that is lent the
+    same element; None: orbits have nothing to do with each other.
     """
 
     spacegroup: int
@@ -30,6 +31,7 @@ class Template:
     orbit: np.ndarray
     directions: np.ndarray
     wyckoff: str = ""
+    alike: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.orbit)
@@ -43,6 +45,11 @@ class Template:
     def turns(self) -> np.ndarray:
         """The rotations [k, 3, 3] in the axes in which they are orthogonal."""
         return self.shape @ self.rotations @ np.linalg.inv(self.shape)
+
+    @property
+    def even(self) -> np.ndarray:
+        """[n]: the first site whose element each one shares."""
+        return self.orbit if self.alike is None else self.alike
 
     @cached_property
     def freedom(self) -> np.ndarray:

@@ -85,6 +85,7 @@ class Templates:
             self.orbit[at].astype(int),
             self.directions[at],
             self.wyckoff[at].tobytes().decode("ascii"),
+            (self.numbers[at][:, None] == self.numbers[at]).argmax(1),
         )
 
 

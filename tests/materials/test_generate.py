@@ -106,7 +106,7 @@ def test_properties_are_wished_for_from_templates_in_the_range(small_crystal_mod
         ({"crystal_system": "round"}, "one of triclinic"),
         ({"spacegroup": 225, "crystal_system": "cubic"}, "drop the other"),
         ({"spacegroup": 225, "free": True}, "--free imposes no symmetry"),
-        ({"contains": "Li,Na,K,Rb,F"}, "different sites"),
+        ({"contains": "Li,Na,K,Rb,F"}, "holds 5 elements"),
         ({"property": ("gap=1..2",)}, "did you mean band_gap"),
         ({"property": ("band_gap=90..",)}, "the training data lies between"),
         ({"guidance": 2.0}, "nothing is guided"),
@@ -180,3 +180,19 @@ def test_the_folder_and_each_crystal_are_signed(options, tmp_path):
     assert (
         not (tmp_path / "b.passport.json").exists() and drawn(tmp_path / "b")[0].tags == drawn(tmp_path / "a")[0].tags
     )
+
+
+def test_sites_that_are_lent_one_element_share_theirs(small_crystal_models):
+    from difusa.domains.materials.sampling import Order, Plan, draw
+    from difusa.domains.materials.templates import read
+    from difusa.domains.models import find
+
+    found = find(small_crystal_models["model"])
+    templates = read(found.folder)[0]
+    rows = [k for k, kinds in enumerate(templates.kinds) if len(set(kinds)) < len(kinds)][:4]
+    lent = [templates.template(k) for k in rows]
+    orders = [Order(t, np.zeros(len(t), np.int64)) for t in lent]
+    assert rows, "none would test nothing"
+    for template, made in zip(lent, draw(found.load(), orders, Plan(steps=6), range(len(rows))), strict=True):
+        assert (template.even != template.orbit).any()
+        assert (made.crystal.numbers == made.crystal.numbers[template.even]).all()
