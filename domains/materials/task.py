@@ -44,12 +44,13 @@ def generate(
 ) -> dict:
     """Draw new crystals: exactly COUNT of them, broken ones included and told apart by their tags.
 
-    Each takes its space group, the kinds of its sites and which of them share an element from a training crystal, as often as they
-    occur there; cell, places and elements are the network's. OUT holds NNNNN.cif for each, all.extxyz and report.json. Each carries formula, spacegroup
-    (spglib at 0.01 angstrom), spacegroup_loose (at 0.1), shortest_distance (angstrom), charge_balanced (smact), seed, index
-    (of its random stream), model (SHA-256 of the weights), lent (the space group it was drawn in; 0: none) and, if two atoms
-    are nearer than 0.5 angstrom or the cell has collapsed, broken. With a property asked for: predicted_NAME with the ends of
-    its 90 % interval (_low, _high) by the shipped guide, p_NAME and p_all, how probably it is met.
+    Each takes its space group, the kinds of its sites and which of them share an element from a training crystal, as often as
+    they occur there; cell, places and elements are the network's. OUT holds NNNNN.cif for each, all.extxyz and report.json. Each
+    carries formula, spacegroup (spglib at 0.01 angstrom), spacegroup_loose (at 0.1), shortest_distance (angstrom),
+    charge_balanced (smact), seed, index (of its random stream), model (SHA-256 of the weights), lent (the space group it was
+    drawn in; 0: none) and, if two atoms are nearer than 0.5 angstrom or the cell has collapsed, broken. With a property asked
+    for: predicted_NAME with the ends of its 90 % interval (_low, _high) by the shipped guide, p_NAME and p_all, how probably
+    it is met.
 
     out: folder to write.
     count: crystals to write.
