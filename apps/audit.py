@@ -269,7 +269,7 @@ def followed(path: Path, found):
         figures["judged figures from release to release, those first that moved most; dashed: threshold"] = (
             drift.figure(alike)
         )
-        about["releases"] = "\n".join(f"{n}. {Path(r['set']).name}" for n, r in enumerate(alike, start=1))
+        about["releases"] = "\n".join(f"{n}. {r['set']}" for n, r in enumerate(alike, start=1))
     return replace(found, findings=found.findings + tuple(drift.drift(alike)), figures=figures, about=about)
 
 

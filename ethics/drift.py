@@ -17,7 +17,9 @@ SHOWN, WIDTH, HEIGHT, ROOM = 8, 320, 92, 26  # panels; px of one, and of its hea
 
 def line_of(told: dict) -> dict:
     """What is kept of a report (findings.as_json): what was audited, and each figure that was judged."""
-    about = {k: told["about"].get(k) for k in ("set", *SAME, "content_sha256", "policy_sha256", "seed")}
+    about = {k: told["about"].get(k) for k in (*SAME, "content_sha256", "policy_sha256", "seed")}
+    paths = [told["about"].get("set", ""), *told["about"].get("also", "").split(", ")]
+    about = {"set": " + ".join(Path(p).name for p in paths if p)} | about
     rows = [f for f in told["findings"] if f["verdict"] in (PASS, FAIL) and f["value"] is not None]
     return about | {"figures": {f"{f['audit']}: {f['name']}": {k: f[k] for k in KEPT} for f in rows}}
 
@@ -59,7 +61,7 @@ def drift(releases: list[dict]) -> list[Finding]:
         ends = difference(now, was)
         moved = ends.low > 0 or ends.high < 0
         words = "moved: {was} in {set}, {now} here" if moved else "within chance: {was} in {set}, {now} here"
-        note = Said(words, was=f"{was['value']:.4g}", now=f"{now['value']:.4g}", set=Path(old["set"]).name)
+        note = Said(words, was=f"{was['value']:.4g}", now=f"{now['value']:.4g}", set=old["set"])
         rows.append(judged(AUDIT, key.partition(": ")[2], ends, note=note))
     return rows or [not_done(AUDIT, "no figure was judged in both releases")]
 

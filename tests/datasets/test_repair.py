@@ -83,6 +83,6 @@ def test_the_effect_is_measured_again(at_once, tmp_path, capsys):
     moved = next(f for f in told["after"]["findings"] if f["audit"] == "drift" and f["name"] == name)
     assert moved["low"] > 0
     page = (tmp_path / "r.html").read_text()
-    assert "mudou" in page and (tmp_path / "r.before.html").exists()
+    assert "2. set + more" in page and "mudou" in page and (tmp_path / "r.before.html").exists()
     assert of_table(tomllib.loads((tmp_path / "r.repair.toml").read_text()), "x").name == "lopsided-repair"
     assert (tmp_path / "set" / "UNRELEASED").exists() and (tmp_path / "more" / "UNRELEASED").exists()
