@@ -22,11 +22,11 @@ from difusa.shared.metrics import share
 
 FAMILIES = (DIFFUSION, ADVERSARIAL, OWN)
 SHIPPED = (DIFFUSION, OWN)  # what the shipped detector of pictures is fitted on
-FULL = {"train": (75, 44, 31, 12), "calibrate": (20, 10, 8, 5), "test": (24, 16, 16, 18)}  # real, then FAMILIES
+FULL = {"train": (130, 70, 40, 12), "calibrate": (36, 20, 8, 8), "test": (32, 18, 14, 18)}  # real, then FAMILIES
 QUICK = {"train": (24, 12, 8, 4), "calibrate": (12, 6, 4, 3), "test": (12, 6, 6, 3)}
 AGAIN, PASTS = (
     (8, 6, 6, 4),
-    (8, 8, 0, 0),
+    (12, 12, 0, 0),
 )  # pictures that arrive once more as JPEG 50; with the other codec in their past
 OURS = {"train": (8, 4), "calibrate": (6, 2), "test": (12, 6)}  # of our own: enlargements, samples from noise
 TOLD = ("auroc", "balanced_accuracy", "abstained", "flipped", "calibration_error")

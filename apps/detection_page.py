@@ -34,7 +34,8 @@ KINDS = {
         "Pictures",
         "Real: paintings, manuscript pages and old paper, of artists and pages that no model of ours has seen. Generated: Stable "
         "Diffusion pictures in the style of painters, GAN portraits, and our own (enlargements by four, samples from noise). All "
-        "have the same past: the middle square at 256 px, saved once as JPEG of random quality, brought to 192 px.",
+        "have a past of one law: the middle square, saved once as JPEG and once as WebP in random order, each of quality 40 to "
+        "90 and 192 to 256 px wide, brought to 192 px.",
     ),
     "molecules": (
         "Molecules",
@@ -142,7 +143,7 @@ def codecs(rows: list[dict]) -> str:
     ]
     words = (
         "Does a codec in the past move the score? Real pictures and Stable Diffusion's (as found here, the former are JPEG, "
-        "the latter WebP), each once with JPEG 80 and once with WebP 80 in its past. The first two figures should be 0.5, the "
+        "the latter WebP), each once saved last as JPEG 80 and once as WebP 80. The first two figures should be 0.5, the "
         "next two equal."
     )
     return f"### Leak test: codecs swapped\n\n{words}\n\n{table(head, lines)}"
