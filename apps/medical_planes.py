@@ -21,8 +21,8 @@ class Volume:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Window that shows the brain: from the 1st percentile to the 99.5th of its middle, for the fat around it is brighter; CT as
-        brain."""
+        """Window that shows the brain: from the 1st percentile to the 99.5th of its middle, for the fat around it is brighter;
+        CT as brain."""
         if self.contrast == "CT":
             return 0.0, 80.0
         inner = self.array[tuple(slice(n // 3, n - n // 3) for n in self.array.shape)]
