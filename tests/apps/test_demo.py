@@ -91,5 +91,7 @@ def test_the_demo_translates_a_scan(tmp_path):
     except FileNotFoundError:
         pytest.skip("no translator is shipped")
     found = translated(tmp_path / "scan", 0, 1)
-    assert found.psnr > 11 and found.made.shape == found.truth.shape  # 11.8 to 12.2 dB, as the processor rounds bfloat16
+    assert (
+        found.psnr > 11 and found.made.shape == found.truth.shape
+    )  # 11.8 to 12.2 dB, as the processor rounds bfloat16
     assert load(tmp_path / "scan" / "made_T2.nii.gz").array.shape[2] == PLANES
