@@ -42,7 +42,7 @@ def test_every_verb_has_an_example():
 
 def test_the_commands_it_shows_exist():
     shown = re.findall(
-        r"difusa ((?:heritage|data) \w+|\w+)(?=[ `])", " ".join(re.findall(r"```\n(.*?)```", TEXT, re.S))
+        r"difusa ((?:heritage|data|rate) \w+|\w+)(?=[ `])", " ".join(re.findall(r"```\n(.*?)```", TEXT, re.S))
     )
     assert shown
     assert set(shown) <= set(VERBS)
