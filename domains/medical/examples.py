@@ -16,14 +16,15 @@ class Options:
     """What a recipe may say of the examples.
 
     size: rows and columns of 1 mm. real: share of real planes, where there are any. held: patients left out in place of
-    data.CALIBRATE and data.TEST. planes: simulated examples in a row that share a person, whose making costs more than a plane.
-    simulation: simulate.Options.
+    data.CALIBRATE and data.TEST. planes: simulated training examples that share a person, whose making costs more than a plane;
+    crowd: how many people take turns, so that a batch shows several. simulation: simulate.Options.
     """
 
     size: tuple[int, int] = (112, 96)
     real: float = 0.3
     held: tuple[str, ...] = ()
-    planes: int = 4
+    planes: int = 16
+    crowd: int = 4
     simulation: simulate.Options = field(default_factory=simulate.Options)
 
 
@@ -44,7 +45,8 @@ class Examples:
         self.sets = data.sets(folder) if options.real else []
         self.rows = data.rows(self.sets, split, options.held) if self.sets else []
         self.heads = labels.heads(folder, split) if options.real < 1 or not self.rows else []
-        self.last = (-1, None)
+        self.planes = options.planes if split == "train" else 1
+        self.people: dict[int, simulate.Person] = {}
         self.air = np.array([codec.blank(c) for c in CONTRASTS], np.float32)
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
@@ -79,16 +81,20 @@ class Examples:
     def painted(self, number: int, rng: np.random.Generator):
         """A plane of a simulated person."""
         target, given = chosen(rng, CONTRASTS)
-        who = self.person(number // self.options.planes)
+        who = self.person(
+            number // (self.planes * self.options.crowd) * self.options.crowd + number % self.options.crowd
+        )
         affine, shape = window(who.rest, self.options.size, rng)
         made, _, _ = simulate.scans(who, (target, *given), self.seed, number, affine, shape, self.options.simulation)
         return target, given, {c: codec.picture(image[..., 0]) for c, image in made.items()}
 
     def person(self, index: int) -> simulate.Person:
-        """Simulated person `index`, kept until another is asked for."""
-        if self.last[0] != index:
-            self.last = index, simulate.person(self.heads, self.seed, index, self.options.simulation)
-        return self.last[1]
+        """Simulated person `index`; the last few are kept."""
+        if index not in self.people:
+            if len(self.people) >= self.options.crowd:
+                self.people.pop(next(iter(self.people)))
+            self.people[index] = simulate.person(self.heads, self.seed, index, self.options.simulation)
+        return self.people[index]
 
 
 def window(head, size: tuple[int, int], rng: np.random.Generator):
