@@ -23,6 +23,7 @@ TASKS = {  # in the order of what is asked first
     "speed": bench_speed.speed,
     "diversity": bench_translation.diversity,
     "stability": bench_translation.stability,
+    "training": bench_translation.training,
     "synthetic": bench_synthetic.helps,
     "progression": bench_progress.progression,
 }

@@ -7,7 +7,7 @@ import numpy as np
 from difusa.domains.medical import bench_judges
 from difusa.domains.medical.bench_cases import DIRECTIONS, Case
 from difusa.domains.medical.bench_methods import Learned, methods
-from difusa.domains.medical.bench_setup import Setup
+from difusa.domains.medical.bench_setup import BASELINES, OURS, Setup
 
 TOLD = ("psnr", "psnr_sample", "ssim", "perceptual", "dice")
 PEOPLE_KINDS = ("simulated", "real")
@@ -195,6 +195,21 @@ def stability(setup: Setup) -> None:
             model="+".join(known[s].sha256[:12] for s in sorted(known)), settings={"people": setup.people},
         )  # fmt: skip
         setup.tell(row, TOLD)
+
+
+def training(setup: Setup) -> None:
+    """Quality against training time: T1->T2 of simulated people by every model of ours and of the regression U-Net."""
+    cases = [c for c in setup.simulated() if c.has(VARIED)]
+    tissues = judged(setup)
+    for name in (OURS, BASELINES["regression"]):
+        for model in sorted(setup.models.get(name, []), key=lambda m: m.meta["minutes"]):
+            one = Learned(OneModel(setup, model), name)
+            row = setup.store.row(
+                f"{name}, {model.meta['minutes']} min, {model.meta['examples']:,} planes", "training", [c.name for c in cases],
+                answers(setup, one, VARIED, {c.name: c for c in cases}, tissues), model=model.sha256,
+                settings=one.settings | {"device": model.meta["device"]}, seeds=[setup.asked.seed],
+            )  # fmt: skip
+            setup.tell(row, TOLD)
 
 
 class OneModel:

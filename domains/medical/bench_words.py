@@ -65,6 +65,11 @@ INTRODUCED = {  # section -> title, words
         "the mean over them. Diverged: how often a run broke off. Swing of the loss: standard deviation over mean in the "
         "last tenth.",
     ),
+    "training": (
+        "Quality against training time",
+        "T1 to T2 of simulated people, by models of the same recipe that were trained for other times. Minutes are those of the "
+        "machine in the model's card; simulated planes alone up to about two thirds of a recipe, then real ones too.",
+    ),
     "synthetic": (
         "Synthetic data that helps",
         "A segmenter of lesions (MONAI UNet, T1, T2 and FLAIR) that learned from one real patient (cross-07), from "
@@ -99,6 +104,9 @@ COLUMNS = {  # section -> key, name, digits or %
     "stability": (
         ("psnr", "PSNR (dB)", "2"), ("perceptual", "perceptual distance", "3"), ("dice", "Dice", "3"),
         ("diverged", "diverged", "1"), ("loss_swing", "swing of the loss", "3"),
+    ),
+    "training": (
+        ("psnr", "PSNR (dB)", "2"), ("ssim", "SSIM", "3"), ("perceptual", "perceptual distance", "3"), ("dice", "Dice", "3"),
     ),
     "synthetic": (
         ("dice", "Dice", "3"), ("recall", "recall", "3"), ("precision", "precision", "3"),
