@@ -202,12 +202,13 @@ def training(setup: Setup) -> None:
     cases = [c for c in setup.simulated() if c.has(VARIED)]
     tissues = judged(setup)
     for name in (OURS, BASELINES["regression"]):
-        for model in sorted(setup.models.get(name, []), key=lambda m: m.meta["minutes"]):
+        for model in sorted(setup.models.get(name, []), key=lambda m: m.meta.get("minutes", 0)):
             one = Learned(OneModel(setup, model), name)
+            trained = f"{name}, {model.meta.get('minutes', 0)} min, {model.meta.get('examples', 0)} planes"
+            score = answers(setup, one, VARIED, {c.name: c for c in cases}, tissues)
             row = setup.store.row(
-                f"{name}, {model.meta['minutes']} min, {model.meta['examples']:,} planes", "training", [c.name for c in cases],
-                answers(setup, one, VARIED, {c.name: c for c in cases}, tissues), model=model.sha256,
-                settings=one.settings | {"device": model.meta["device"]}, seeds=[setup.asked.seed],
+                trained, "training", [c.name for c in cases], score, model=model.sha256, settings=one.settings,
+                seeds=[setup.asked.seed],
             )  # fmt: skip
             setup.tell(row, TOLD)
 

@@ -81,12 +81,15 @@ class Examples:
     def painted(self, number: int, rng: np.random.Generator):
         """A plane of a simulated person."""
         target, given = chosen(rng, CONTRASTS)
-        who = self.person(
-            number // (self.planes * self.options.crowd) * self.options.crowd + number % self.options.crowd
-        )
+        who = self.person(self.who(number))
         affine, shape = window(who.rest, self.options.size, rng)
         made, _, _ = simulate.scans(who, (target, *given), self.seed, number, affine, shape, self.options.simulation)
         return target, given, {c: codec.picture(image[..., 0]) for c, image in made.items()}
+
+    def who(self, number: int) -> int:
+        """Which person example `number` shows: `crowd` of them take turns until each has shown `planes`."""
+        crowd = self.options.crowd
+        return number // (self.planes * crowd) * crowd + number % crowd
 
     def person(self, index: int) -> simulate.Person:
         """Simulated person `index`; the last few are kept."""

@@ -102,9 +102,11 @@ def test_intervals_are_counted_for_simulated_and_real_people(run):
 
 
 def test_what_is_missing_says_why(run, tmp_path):
-    rows, page = run("synthetic,stability")
+    rows, page = run("synthetic,stability,training")
     assert "cross-07 with labelled lesions is not in" in rows["synthetic", "Difusa"]["missing"]
     assert "two seeds at least" in rows["stability", "Difusa"]["missing"] and "two seeds at least" in page
+    (timed,) = [r for (task, _), r in rows.items() if task == "training"]
+    assert timed["method"].startswith("Difusa, ") and timed["metrics"]["psnr"]["groups"] == 2
     with pytest.raises(ValueError, match="unknown tasks sped: this bench has translation"):
         run("sped")
 

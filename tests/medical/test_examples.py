@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from difusa.domains.medical import codec, data, labels
+from difusa.domains.medical import codec, data, labels, simulate
 from difusa.domains.medical.examples import Examples, Options, chosen
 from difusa.domains.medical.scan import CONTRASTS
 from difusa.shared.training.recipe import parse, read_recipe
@@ -47,6 +47,20 @@ def test_simulated_examples(monkeypatch, ball):
             if not x["present"][k]:
                 assert x["given"][k].max() == np.float32(codec.blank(contrast))
     assert any((a[5][k] != a[6][k]).any() for k in ("clean", "target"))
+
+
+def test_people_take_turns(monkeypatch, ball):
+    monkeypatch.setattr(labels, "heads", lambda folder, split: [ball])
+    made = []
+    monkeypatch.setattr(simulate, "person", lambda heads, seed, index, options: made.append(index) or (seed, index))
+    options = Options(size=(48, 40), real=0.0, planes=4, crowd=2)
+    for split, wanted in (("train", [0, 1, 2, 3]), ("calibrate", list(range(16)))):
+        made.clear()
+        examples = Examples(None, split, options, 3)
+        monkeypatch.setattr(examples, "painted", lambda number, rng, e=examples: e.person(e.who(number)))
+        who = [examples.painted(n, None)[1] for n in range(16)]
+        assert made == wanted, "each is made once, in order"
+        assert split == "calibrate" or who == [0, 1] * 4 + [2, 3] * 4
 
 
 def test_real_planes_are_split_by_patient(data):

@@ -119,3 +119,14 @@ def test_motion():
     np.testing.assert_allclose(whole, np.roll(image, (3, -2), (0, 1)), atol=1e-5)
     jerked = physics.moved(image, physics.jerks(32, np.random.default_rng(1), 1.0))
     assert 0.01 < np.abs(jerked - image).mean() < 0.3
+
+
+@pytest.mark.parametrize("shape", [(56, 48, 1), (20, 24, 18)])
+def test_smooth_fields_are_scipys_zoom(shape):
+    from scipy.ndimage import zoom
+
+    rng, other = np.random.default_rng(0), np.random.default_rng(0)
+    knots = other.standard_normal([min(5, max(n, 2)) for n in shape]).astype(np.float32)
+    factors = [n / k for n, k in zip(shape, knots.shape)]
+    whole = zoom(knots, factors, order=3, mode="nearest", grid_mode=True)[tuple(slice(n) for n in shape)]
+    assert np.abs(physics.smooth_field(shape, rng) - whole).max() < 1e-5  # float32, summed in another order
