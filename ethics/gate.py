@@ -33,15 +33,18 @@ def audited(folder: Path, trust: Trust) -> dict:
     path = Path(folder) / AUDIT
     if not path.exists():
         raise ValueError(f"{folder} was never audited: difusa audit {folder} --against REAL --report REPORT.html")
+    return ours(path, trust, "audit the set again")["report"]
+
+
+def ours(path: Path, trust: Trust, advice: str) -> dict:
+    """The record that a file of the set bears. Raises ValueError, with the advice, where it is malformed or another's."""
     try:
         found = opened(path.read_bytes())
     except Malformed as why:
-        raise ValueError(f"{path}: {why}; audit the set again") from why
+        raise ValueError(f"{path}: {why}; {advice}") from why
     if (who := standing(found, trust)) != "ours":
-        raise ValueError(
-            f"{path} bears a signature that is {who}: audit the set again, or name its signer in DIFUSA_TRUST"
-        )
-    return found.record["report"]
+        raise ValueError(f"{path} bears a signature that is {who}: {advice}, or name its signer in DIFUSA_TRUST")
+    return found.record
 
 
 def staged(folder: Path) -> dict:
@@ -112,13 +115,7 @@ def released(folder: Path, trust: Trust, content: str) -> dict:
     path = Path(folder) / RELEASE
     if (Path(folder) / MARKER).exists() or not path.exists():
         raise ValueError(f"{folder} is not released: difusa release {folder}")
-    try:
-        found = opened(path.read_bytes())
-    except Malformed as why:
-        raise ValueError(f"{path}: {why}; get a fresh copy") from why
-    if (who := standing(found, trust)) != "ours":
-        raise ValueError(f"{path} bears a signature that is {who}: name its signer in DIFUSA_TRUST")
-    if found.record["content"] != {"kind": "release", "sha256": content}:
+    if ours(path, trust, "get a fresh copy")["content"] != {"kind": "release", "sha256": content}:
         raise ValueError(f"{folder} was changed after its release: get a fresh copy, or audit and release it anew")
     return json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
 

@@ -41,7 +41,7 @@ class Setup:
 
     store: Bench
     asked: Asked
-    made: dict = field(default_factory=dict)  # people, planes, seed -> cases: painting them takes seconds
+    made: dict = field(default_factory=dict)  # cases, and the looks of true planes: each takes a second
 
     def usual(self, given, full, quick):
         """What was given, else the full or the quick bench's own."""
@@ -50,12 +50,12 @@ class Setup:
     @property
     def people(self) -> int:
         """Simulated people, where intervals need no more."""
-        return self.usual(self.asked.n, 20, 3)
+        return self.usual(self.asked.n, 12, 3)
 
     @property
     def planes(self) -> int:
         """Of a real patient."""
-        return self.usual(None, 12, 3)
+        return self.usual(None, 6, 3)
 
     @property
     def samples(self) -> int:
