@@ -41,11 +41,10 @@ def simulated(setup: Setup, model, known, plan, settings: dict) -> None:
     """One plane each of people on heads that no model saw, targets by chance; the interval resamples people."""
     from difusa.domains.medical.calibrating import errors
     from difusa.domains.medical.examples import Examples, Options
-    from difusa.domains.medical.sampling import denoiser
 
     people = setup.usual(setup.asked.n, PEOPLE, 6)
     examples = Examples(setup.asked.data, "test", Options(real=0.0, planes=1), setup.asked.seed + 7)
-    denoise = denoiser(model.load(setup.asked.device), model.meta["trains"])
+    denoise = model.load(setup.asked.device)
 
     def score(part):
         for item in part:
@@ -66,7 +65,6 @@ def simulated(setup: Setup, model, known, plan, settings: dict) -> None:
 def real(setup: Setup, known, plan) -> None:
     """A row for each real patient, an item for each direction: shares with binomial intervals, planes held together."""
     from difusa.domains.medical.calibrating import errors
-    from difusa.domains.medical.sampling import denoiser
 
     cases = setup.measured()
     for patient in dict.fromkeys(c.group for c in cases):
@@ -77,7 +75,7 @@ def real(setup: Setup, known, plan) -> None:
             continue
         mine = [c for c in cases if c.group == patient]
         directions = [d for d in DIRECTIONS if any(c.has(d) for c in mine)]
-        denoise = denoiser(model.load(setup.asked.device), model.meta["trains"])
+        denoise = model.load(setup.asked.device)
 
         def score(part, mine=mine, denoise=denoise):
             for direction in part:

@@ -79,11 +79,10 @@ class Fixed:
 @lru_cache(2)
 def loaded(folder: str, device: str):
     """The model in a folder as a denoiser."""
-    from difusa.domains.medical.sampling import denoiser
     from difusa.domains.models import find
 
     model = find(folder)
-    return denoiser(model.load(device), model.meta["trains"])
+    return model.load(device)
 
 
 def copied(given: dict[str, np.ndarray], wanted: str) -> np.ndarray:

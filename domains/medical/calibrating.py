@@ -44,7 +44,7 @@ def calibrate(
 
     Returns what was written. Raises ValueError for too few people.
     """
-    from difusa.domains.medical.sampling import Plan, denoiser
+    from difusa.domains.medical.sampling import Plan
     from difusa.domains.models import find
     from difusa.shared.run import set_threads
 
@@ -54,7 +54,7 @@ def calibrate(
     examples = Examples(folder, "calibrate", Options(real=0.0, planes=1), seed)
     ratios = {what: {c: [] for c in CONTRASTS} for what in ("voxels", "volumes", "means")}
     with Run("medical calibrate", seed=seed, model=found, device=device, progress=progress) as run:
-        denoise = denoiser(found.load(device), found.meta["trains"])
+        denoise = found.load(device)
         number, total = 0, people * len(CONTRASTS)
         while min(len(v) for v in ratios["voxels"].values()) < people:
             example = examples[number]
@@ -104,6 +104,9 @@ def many(denoise, example: dict, plan, index: int, device: str) -> np.ndarray:
     rng = [stream(plan.seed, index, 10 + k) for k in range(n)]
     like = torch.zeros(n, *example["clean"].shape, device=device)
     start = samplers.start(Euclidean(), like, sigmas[0], rng)
+    if hasattr(denoise, "expected"):
+        condition["guess"] = denoise.expected(**condition)
+        start = start + condition["guess"]
     steps = samplers.SAMPLERS[plan.sampler](
         lambda x, s: denoise(x, s.to(x), **condition), Euclidean(), start, sigmas, rng=rng
     )

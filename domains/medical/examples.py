@@ -38,7 +38,8 @@ def chosen(rng: np.random.Generator, there: tuple[str, ...]) -> tuple[str, tuple
 
 class Examples:
     """self[n] -> dict: clean [1, rows, columns]; given [5, rows, columns], in the order of CONTRASTS, air where nothing is given;
-    present [5] float32; target: index of its contrast. A pure function of (seed, n)."""
+    present [5] float32; target: index of its contrast; truth [5, rows, columns], known [5]: all that is there and was not given.
+    A pure function of (seed, n)."""
 
     def __init__(self, folder, split: str, options: Options, seed: int = 0):
         self.options, self.seed = options, seed
@@ -53,27 +54,33 @@ class Examples:
         rng = stream(self.seed, number, CHOICE)
         real = bool(self.rows) and (rng.random() < self.options.real or not self.heads)
         target, given, images = (self.measured if real else self.painted)(number, rng)
-        shown = np.ones((len(CONTRASTS), *self.options.size), np.float32) * self.air[:, None, None]
-        present = np.zeros(len(CONTRASTS), np.float32)
-        for name in given:
-            loud = np.float32(np.exp(0.05 * rng.standard_normal()) if name != "CT" else 1)  # references are never exact
+        blank = np.ones((len(CONTRASTS), *self.options.size), np.float32) * self.air[:, None, None]
+        shown, truth = blank, blank.copy()
+        present, known = np.zeros((2, len(CONTRASTS)), np.float32)
+        for name, image in images.items():
             k = CONTRASTS.index(name)
-            shown[k], present[k] = codec.encode(images[name] * loud, name), 1
-        clean = codec.encode(images[target], target)[None]
+            if name in given:
+                loud = np.float32(np.exp(0.05 * rng.standard_normal()) if name != "CT" else 1)  # no reference is exact
+                shown[k], present[k] = codec.encode(image * loud, name), 1
+            else:
+                truth[k], known[k] = codec.encode(image, name), 1
         if rng.random() < 0.5:
-            shown, clean = shown[..., ::-1].copy(), clean[..., ::-1].copy()
-        return {"clean": clean, "given": shown, "present": present, "target": np.int64(CONTRASTS.index(target))}
+            shown, truth = shown[..., ::-1].copy(), truth[..., ::-1].copy()
+        wanted = CONTRASTS.index(target)
+        told = {"clean": truth[wanted][None], "given": shown, "present": present, "target": np.int64(wanted)}
+        return told | {"truth": truth, "known": known}
 
     def measured(self, number: int, rng: np.random.Generator):
         """A real plane, cut at random places that hold head."""
         n, row = self.rows[rng.integers(len(self.rows))]
         slices = self.sets[n]
-        target, given = chosen(rng, tuple(c for c in slices.contrasts if c in CONTRASTS))
+        there = tuple(c for c in slices.contrasts if c in CONTRASTS)
+        target, given = chosen(rng, there)
         height, width = slices.images.shape[2:]
         top, left = (int(rng.integers(0, max(1, a - b + 1))) for a, b in zip((height, width), self.options.size))
         cut = (slice(top, top + self.options.size[0]), slice(left, left + self.options.size[1]))
         images = {}
-        for c in (target, *given):
+        for c in there:
             part = slices.signal(row, c)[cut]
             images[c] = np.pad(part, [(0, s - n) for s, n in zip(self.options.size, part.shape)])
         return target, given, images
@@ -83,7 +90,7 @@ class Examples:
         target, given = chosen(rng, CONTRASTS)
         who = self.person(self.who(number))
         affine, shape = window(who.rest, self.options.size, rng)
-        made, _, _ = simulate.scans(who, (target, *given), self.seed, number, affine, shape, self.options.simulation)
+        made, _, _ = simulate.scans(who, CONTRASTS, self.seed, number, affine, shape, self.options.simulation)
         return target, given, {c: codec.picture(image[..., 0]) for c, image in made.items()}
 
     def who(self, number: int) -> int:

@@ -36,6 +36,7 @@ class Source:
     given: np.ndarray
     present: np.ndarray
     spacing: np.ndarray
+    head: np.ndarray
 
 
 def real(folder: Path) -> list[Stack]:
@@ -76,19 +77,22 @@ def simulated(folder: Path, people: int, seed: int) -> list[Stack]:
 
 def translated(stacks: list[Stack], count: int, seed: int) -> list[Stack]:
     """T2 and FLAIR that the shipped translator makes of the first `count` real T1 stacks, each patient in turn."""
-    from difusa.domains.medical.sampling import Plan, denoiser, sample
+    from difusa.domains.medical.sampling import Plan, expected, sample
     from difusa.domains.models import find
 
     model = find("anytoany", domain="medical")
-    denoise, found = denoiser(model.load(), model.meta["trains"]), []
+    denoise, found = model.load(), []
     sources = [s for s in stacks if s.contrast == "T1"]
     turns = sorted(sources, key=lambda s: [t for t in sources if t.group == s.group].index(s))[:count]
     for number, source in enumerate(turns):
         given = np.stack([np.full_like(source.planes, codec.blank(c)) for c in CONTRASTS])
         given[CONTRASTS.index("T1")] = codec.encode(source.planes, "T1")
-        seen = Source(given, np.isin(CONTRASTS, ["T1"]).astype(np.float32), np.array([1.0, 1.0, source.step]))
+        seen = Source(
+            given, np.isin(CONTRASTS, ["T1"]).astype(np.float32), np.array([1.0, 1.0, source.step]), source.planes >= 0
+        )
         target = ("T2", "FLAIR")[number % 2]
-        made = sample(denoise, seen, target, Plan(samples=1, seed=seed), number)
+        plan, guess = Plan(samples=1, seed=seed), expected(denoise, seen, target)
+        made = sample(denoise, seen, target, plan, number, guess=guess)
         found.append(Stack(codec.decode(made, target), target, source.group, source.step))
     return found
 

@@ -1,14 +1,17 @@
-"""The any-to-any network: MONAI's U-Net on Haar subbands of the noisy target and of whatever contrasts are given.
+"""The any-to-any network: a U-Net that expects, and one that draws what the expected picture lacks, both MONAI's.
 
-The Haar transform is orthonormal, so white noise stays white and a loss on subbands is the loss on pixels; a quarter of the
-places makes each layer four times as fast (Phung et al. 2023, WaveDiff). Preconditioning is the core's, shared.denoisers.
+The second works on Haar subbands: the transform is orthonormal, so white noise stays white and a loss on subbands is the loss on
+pixels; a quarter of the places makes each layer four times as fast (Phung et al. 2023, WaveDiff). Preconditioning is the core's.
 """
 
 import torch
 from torch import Tensor, nn
 
 from difusa.domains.medical.scan import CONTRASTS
+from difusa.shared.denoisers import Preconditioned
+from difusa.shared.spaces import per_row
 
+SPREAD = 0.2  # standard deviation of what the expected picture lacks, encoded
 GROUPS = 8  # of the normalisation: with one channel a group it would take away what the embedding of the time adds
 
 
@@ -43,49 +46,112 @@ def unet(planes: int, out: int, channels, layers: int, dimensions: int):
     )
 
 
-class Translator(nn.Module):
-    """What stands inside Preconditioned: network(scaled x, time, given, present, target) -> prediction like x.
+class Guess(nn.Module):
+    """What every contrast is expected to look like, all five at once, pixel by pixel: (given, present) -> [B, 5, ...].
 
-    x [B, 1, H, W] (dimensions 2) or [B, 1, D, H, W] (3); given [B, 5, ...] in the order of CONTRASTS, present [B, 5] 1 where
-    one is given; target [B] index. Sizes must be multiples of `unit`.
+    A translation is nearly a map of intensities, so this part sees whole pixels; and it learns from every contrast that is known
+    and not given, not from one.
     """
 
-    def __init__(self, channels=(32, 64, 96), layers: int = 1, dimensions: int = 2):
+    def __init__(self, channels=(16, 32, 64, 96), layers: int = 1, dimensions: int = 2):
         super().__init__()
-        self.dimensions, self.unit = dimensions, 2 ** len(channels)
-        bands = 2**dimensions
-        self.unet = unet(bands + (bands + 2) * len(CONTRASTS), bands, channels, layers, dimensions)
+        self.dimensions, self.unit = dimensions, 2 ** (len(channels) - 1)
+        self.unet = unet(2 * len(CONTRASTS), len(CONTRASTS), channels, layers, dimensions)
 
-    def forward(self, x: Tensor, time: Tensor, *, given: Tensor, present: Tensor, target: Tensor) -> Tensor:
-        check_size(x, self.unit, self.dimensions)
-        shown = masked(given, present)
-        bands = haar(torch.cat([x, shown], 1), self.dimensions)
-        return unhaar(self.unet(torch.cat([bands, flags(present, target, bands)], 1), time), self.dimensions)
+    def forward(self, given: Tensor, present: Tensor) -> Tensor:
+        check_size(given, self.unit, self.dimensions)
+        seen = torch.cat([masked(given, present), spread(present, given)], 1)
+        return 0.5 * self.unet(seen, torch.zeros(len(given), device=given.device))
+
+    def loss(self, guess: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+        """Mean squared error of each row [B] over the contrasts that count, in units of the data's variance.
+
+        truth [B, 5, ...]; known [B, 5]: 1 where there is a truth that was not given.
+        """
+        error = 4 * (guess.float() - truth).square().flatten(2).mean(2)
+        return (known * error).sum(1) / known.sum(1).clamp(min=1)
 
 
 class Regressor(nn.Module):
-    """The baseline: the same U-Net, which answers with one picture, the mean; trained on the squared error.
+    """The baseline: the expected picture alone. Its `loss` serves the target "direct"; called, it listens to no noise."""
 
-    Its `loss` serves the target "direct"; called, it answers as a denoiser that listens to no noise.
+    def __init__(self, channels=(16, 32, 64, 96), layers: int = 1, dimensions: int = 2):
+        super().__init__()
+        self.guess = Guess(channels, layers, dimensions)
+        self.unit = self.guess.unit
+
+    def forward(self, x: Tensor, sigma: Tensor, *, given: Tensor, present: Tensor, target: Tensor, **_) -> Tensor:
+        """The expected target [B, 1, ...]; x and sigma are not looked at."""
+        return one_of(self.guess(given, present), target)
+
+    def loss(self, *, given: Tensor, present: Tensor, truth: Tensor, known: Tensor, **_) -> Tensor:
+        return self.guess.loss(self.guess(given, present), truth, known)
+
+
+class Subbands(nn.Module):
+    """What stands inside Preconditioned: network(scaled x, time, given, present, target, guess) -> prediction like x.
+
+    x [B, 1, H, W] (dimensions 2) or [B, 1, D, H, W] (3); given [B, 5, ...] in the order of CONTRASTS, present [B, 5] 1 where
+    one is given; target [B] index; guess like x. Sizes must be multiples of `unit`.
     """
 
     def __init__(self, channels=(32, 64, 96), layers: int = 1, dimensions: int = 2):
         super().__init__()
         self.dimensions, self.unit = dimensions, 2 ** len(channels)
         bands = 2**dimensions
-        self.unet = unet((bands + 2) * len(CONTRASTS), bands, channels, layers, dimensions)
+        self.unet = unet(2 * bands + (bands + 2) * len(CONTRASTS), bands, channels, layers, dimensions)
 
-    def forward(self, x: Tensor, sigma: Tensor, *, given: Tensor, present: Tensor, target: Tensor) -> Tensor:
-        """The expected target [B, 1, ...]; x and sigma are not looked at."""
-        check_size(given, self.unit, self.dimensions)
-        bands = haar(masked(given, present), self.dimensions)
-        seen = torch.cat([bands, flags(present, target, bands)], 1)
-        return unhaar(0.5 * self.unet(seen, torch.zeros(len(given), device=given.device)), self.dimensions)
+    def forward(
+        self, x: Tensor, time: Tensor, *, given: Tensor, present: Tensor, target: Tensor, guess: Tensor
+    ) -> Tensor:
+        check_size(x, self.unit, self.dimensions)
+        bands = haar(torch.cat([x, masked(given, present), 2 * guess], 1), self.dimensions)
+        return unhaar(self.unet(torch.cat([bands, flags(present, target, bands)], 1), time), self.dimensions)
 
-    def loss(self, *, clean: Tensor, given: Tensor, present: Tensor, target: Tensor, **_) -> Tensor:
-        """Mean squared error of each row [B], in units of the data's variance."""
-        error = self(clean, torch.ones(len(clean)), given=given, present=present, target=target) - clean
-        return 4 * error.square().flatten(1).mean(1)
+
+class Translator(nn.Module):
+    """A denoiser (x, sigma, **condition) -> clean: the expected picture, and diffusion of what is left of the truth beside it
+    (Mardani et al. 2023, arXiv 2309.15214: residual corrective diffusion).
+
+    The first part costs one run a picture, however many samples and steps; `guess` in the condition spares repeating it.
+    """
+
+    def __init__(self, channels=(32, 64, 96), layers: int = 1, dimensions: int = 2, guess=(16, 32, 64, 96)):
+        super().__init__()
+        self.guess = Guess(guess, layers, dimensions)
+        self.rest = Preconditioned(Subbands(channels, layers, dimensions), SPREAD)
+        self.unit = max(self.guess.unit, self.rest.network.unit)
+
+    def expected(self, *, given: Tensor, present: Tensor, target: Tensor, **_) -> Tensor:
+        """The guess at the target [B, 1, ...]: where samples start, and what their mean is near."""
+        return one_of(self.guess(given, present), target)
+
+    def forward(
+        self, x: Tensor, sigma: Tensor, *, given: Tensor, present: Tensor, target: Tensor, guess: Tensor | None = None, **_
+    ) -> Tensor:  # fmt: skip
+        condition = {"given": given, "present": present, "target": target}
+        guess = self.expected(**condition) if guess is None else guess
+        return guess + self.rest(x - guess, sigma, **condition, guess=guess)
+
+    def loss(
+        self, *, clean: Tensor, noise: Tensor, sigma: Tensor, given: Tensor, present: Tensor, target: Tensor, truth: Tensor,
+        known: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """For the target "residual": the guess's error and the diffusion's, one number a row [B]. The guess learns from the first
+        alone."""
+        guesses = self.guess(given, present)
+        guess = one_of(guesses, target).detach().float()
+        rest = clean - guess
+        found = self.rest(
+            rest + per_row(sigma, rest) * noise, sigma, given=given, present=present, target=target, guess=guess
+        )
+        error = (found.float() - rest).square().flatten(1).mean(1)
+        return self.guess.loss(guesses, truth, known) + self.rest.weight(sigma) * error
+
+
+def one_of(planes: Tensor, target: Tensor) -> Tensor:
+    """Plane `target` [B] of each row of [B, 5, ...], as [B, 1, ...]."""
+    return planes[torch.arange(len(planes), device=planes.device), target][:, None]
 
 
 def masked(given: Tensor, present: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The adversarial baselines: pix2pix and a cycle-consistent GAN, their generator the translator's own network.
 
-The generator is network.Translator, called once with pure noise: the same size, the same input. Critics are MONAI's
+The generator is the U-Net of network.Guess, shown noise and the contrast that is wanted, and called once. Critics are MONAI's
 PatchDiscriminator (patches of 70 pixels), spectrally normalised.
 """
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from difusa.domains.medical.network import Translator, flags, masked, spread
+from difusa.domains.medical.network import check_size, flags, masked, spread, unet
 from difusa.domains.medical.scan import CONTRASTS
 from difusa.shared.training import adversarial
 from difusa.shared.training.recipe import parse
@@ -27,16 +27,30 @@ def critic_of(planes: int, channels: int, dimensions: int, spectral: bool) -> nn
     return adversarial.spectral(made) if spectral else made
 
 
+class Generator(nn.Module):
+    """One U-Net on whole pixels: (noise [B, 1, ...], given, present, target) -> picture [B, 1, ...]."""
+
+    def __init__(self, channels, layers: int, dimensions: int):
+        super().__init__()
+        self.dimensions, self.unit = dimensions, 2 ** (len(channels) - 1)
+        self.unet = unet(1 + 3 * len(CONTRASTS), 1, channels, layers, dimensions)
+
+    def forward(self, noise: Tensor, *, given: Tensor, present: Tensor, target: Tensor) -> Tensor:
+        check_size(noise, self.unit, self.dimensions)
+        seen = torch.cat([noise, masked(given, present), flags(present, target, noise)], 1)
+        return 0.5 * self.unet(seen, torch.zeros(len(noise), device=noise.device)).float()
+
+
 class Rival(nn.Module):
     """What both share. Called as a denoiser (x, sigma, **condition) -> picture in one evaluation, x being sigma times noise.
 
-    channels, layers, dimensions: of the generator, as the translator's. critic: channels of the critic's first layer. contest:
+    channels, layers, dimensions: of the generator. critic: channels of the critic's first layer. contest:
     adversarial.Contest. weight: of the absolute error beside the contest.
     """
 
     def __init__(self, seen: int, channels, layers, dimensions, critic, contest, spectral, weight):
         super().__init__()
-        self.generator = Translator(channels, layers, dimensions)
+        self.generator = Generator(channels, layers, dimensions)
         self.critic = critic_of(1 + seen, critic, dimensions, spectral)
         self.contest = parse(adversarial.Contest, contest or {}, "network.contest")
         self.weight, self.unit = weight, self.generator.unit
@@ -49,8 +63,7 @@ class Rival(nn.Module):
 
     def drawn(self, noise: Tensor, *, given: Tensor, present: Tensor, target: Tensor) -> Tensor:
         """The generator's picture for unit noise [B, 1, ...]."""
-        time = torch.zeros(len(noise), device=noise.device)
-        return 0.5 * self.generator(noise, time, given=given, present=present, target=target).float()
+        return self.generator(noise, given=given, present=present, target=target)
 
     def loss(self, *, clean: Tensor, noise: Tensor, given: Tensor, present: Tensor, target: Tensor, **_) -> Tensor:
         """Mean squared error of one picture a row [B], in units of the data's variance: for looking on, not for training."""
@@ -74,7 +87,7 @@ class Pix2pix(Rival):
     """Isola et al. 2017: the critic sees the sources too, and the picture is held to its truth by the absolute error."""
 
     def __init__(
-        self, channels=(32, 64, 96), layers: int = 1, dimensions: int = 2, critic: int = 48, contest: dict | None = None,
+        self, channels=(16, 32, 64, 96), layers: int = 1, dimensions: int = 2, critic: int = 48, contest: dict | None = None,
         spectral: bool = True, weight: float = 100.0,
     ):  # fmt: skip
         super().__init__(3 * len(CONTRASTS), channels, layers, dimensions, critic, contest, spectral, weight)
@@ -99,7 +112,7 @@ class Cyclegan(Rival):
     """
 
     def __init__(
-        self, channels=(32, 64, 96), layers: int = 1, dimensions: int = 2, critic: int = 48, contest: dict | None = None,
+        self, channels=(16, 32, 64, 96), layers: int = 1, dimensions: int = 2, critic: int = 48, contest: dict | None = None,
         spectral: bool = True, weight: float = 10.0,
     ):  # fmt: skip
         super().__init__(len(CONTRASTS), channels, layers, dimensions, critic, contest, spectral, weight)

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from difusa.domains.medical import codec
 from difusa.domains.medical.scan import CONTRASTS
 from difusa.domains.medical.volumes import Prepared
 from difusa.shared import samplers
-from difusa.shared.denoisers import Preconditioned
 from difusa.shared.seeds import stream
 from difusa.shared.spaces import Euclidean
 
 MICRO = 4  # planes a network run: fixed, so that bytes do not depend on anything else
-LOWEST, HIGHEST = 0.02, 20.0  # sigmas
+LOWEST, HIGHEST = 0.02, 3.0  # sigmas: samples start about what is expected, not about nothing
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,16 @@ def correlated(rng: np.random.Generator, shape: tuple[int, int, int], step: floa
     return noise
 
 
-def denoiser(network, trains: str):
-    """A stored network as a denoiser (x, sigma, **condition) -> clean."""
-    return Preconditioned(network) if trains == "translator" else network
+@torch.no_grad()
+def expected(denoise, ready: Prepared, target: str, device: str = "cpu") -> np.ndarray | None:
+    """What the network expects of the target [Z, rows, columns]; None where it draws without expecting."""
+    if not hasattr(denoise, "expected"):
+        return None
+    found, planes = np.full(ready.given.shape[1:], codec.blank(target), np.float32), shown(ready)
+    for first in range(0, len(planes), MICRO):
+        rows = planes[np.minimum(np.arange(first, first + MICRO), len(planes) - 1)]
+        found[rows] = denoise.expected(**bound(ready, target, rows, device))[:, 0].float().cpu().numpy()
+    return found
 
 
 @torch.no_grad()
@@ -60,18 +67,21 @@ def sample(
     index: int,
     device: str = "cpu",
     ran: Callable | None = None,
+    guess: np.ndarray | None = None,
 ) -> np.ndarray:
     """One sample of the target [Z, rows, columns] float32, encoded; the noise is sample `index` of the plan's seed.
 
-    ran() is called after each network run.
+    guess: what is expected, where the network expects. Planes without head stay air. ran() is called after each network run.
     """
     depth, *size = ready.given.shape[1:]
     noise = correlated(stream(plan.seed, index), (depth, *size), float(ready.spacing[2]), plan.together)
     sigmas = samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST).float()
-    made = np.empty((depth, *size), np.float32)
-    for first in range(0, depth, MICRO):
-        rows = np.minimum(np.arange(first, first + MICRO), depth - 1)  # the last run is filled up with the last plane
+    made, planes = np.full((depth, *size), codec.blank(target), np.float32), shown(ready)
+    for first in range(0, len(planes), MICRO):
+        rows = planes[np.minimum(np.arange(first, first + MICRO), len(planes) - 1)]  # the last run is filled up
         condition = bound(ready, target, rows, device)
+        if guess is not None:
+            condition["guess"] = torch.from_numpy(guess[rows][:, None]).to(device)
 
         def clean(x: Tensor, sigma: Tensor, condition=condition) -> Tensor:
             out = denoise(x, sigma.to(x), **condition)
@@ -79,11 +89,16 @@ def sample(
                 ran()
             return out
 
-        start = torch.from_numpy(noise[rows][:, None]).to(device) * sigmas[0]
-        rng = [stream(plan.seed, index, 1 + first + k) for k in range(len(rows))]
+        start = torch.from_numpy(noise[rows][:, None]).to(device) * sigmas[0] + condition.get("guess", 0)
+        rng = [stream(plan.seed, index, 1 + int(row)) for row in rows]
         out = samplers.last(samplers.SAMPLERS[plan.sampler](clean, Euclidean(), start, sigmas, rng=rng))
         made[rows] = out[:, 0].float().cpu().numpy()
     return made
+
+
+def shown(ready: Prepared) -> np.ndarray:
+    """The planes that show head."""
+    return np.flatnonzero(ready.head.any((1, 2)))
 
 
 def bound(ready: Prepared, target: str, rows: np.ndarray, device: str) -> dict[str, Tensor]:
@@ -100,10 +115,11 @@ def runs(ready: Prepared, plan: Plan) -> int:
     evaluations = samplers.evaluations(
         plan.sampler, len(samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST)) - 1
     )
-    return plan.samples * evaluations * -(-ready.given.shape[1] // MICRO)
+    return plan.samples * evaluations * -(-len(shown(ready)) // MICRO)
 
 
 def samples(denoise, ready: Prepared, target: str, plan: Plan, device: str = "cpu", ran=None) -> Iterator[np.ndarray]:
     """The plan's samples, one after another."""
+    guess = expected(denoise, ready, target, device)
     for index in range(plan.samples):
-        yield sample(denoise, ready, target, plan, index, device, ran)
+        yield sample(denoise, ready, target, plan, index, device, ran, guess)

@@ -98,7 +98,7 @@ def translate(
         if not word["accepted"]:
             print(f"the gate would refuse this scan: {word['reason']}", file=sys.stderr)
         calibration = load_intervals(found.folder, found.sha256)
-        drawn = draw(network, found.meta["trains"], ready, to, plan, run, device)
+        drawn = draw(network, ready, to, plan, run, device)
         told = figures(drawn, ready, to, calibration)
         made = Made(
             "translated", seed, index, (found.name, found.sha256), tuple(s.source for s in read), {"Gate": word}
@@ -115,9 +115,9 @@ def translate(
         )  # fmt: skip
 
 
-def draw(network, trains: str, ready, to: str, plan, run: Run, device: str) -> list[np.ndarray]:
+def draw(network, ready, to: str, plan, run: Run, device: str) -> list[np.ndarray]:
     """The samples, encoded, on the work grid; progress and evaluations told to the run."""
-    from difusa.domains.medical.sampling import denoiser, runs, samples
+    from difusa.domains.medical.sampling import runs, samples
     from difusa.shared.samplers import evaluations
 
     done, total = 0, runs(ready, plan)
@@ -128,7 +128,7 @@ def draw(network, trains: str, ready, to: str, plan, run: Run, device: str) -> l
         run.progress(min(done, total), total)
 
     run.counters.append(Counter(evaluations(plan.sampler, plan.steps)))
-    return list(samples(denoiser(network, trains), ready, to, plan, device, ran))
+    return list(samples(network, ready, to, plan, device, ran))
 
 
 def spread_of(drawn: list[np.ndarray]) -> np.ndarray:

@@ -15,7 +15,7 @@ from difusa.shared.spaces import Euclidean, per_row
 from difusa.shared.training.recipe import Objective
 
 SIGMA_DATA = 0.5
-OWN_LOSS = ("direct", "adversarial")  # targets whose network is called for a loss of its own
+OWN_LOSS = ("direct", "residual", "adversarial")  # targets whose network is called for a loss of its own
 VP = {"linear": levels.linear, "quadratic": levels.quadratic, "cosine": levels.cosine, "sigmoid": levels.sigmoid}
 
 

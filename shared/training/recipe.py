@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Target = Literal["own", "direct", "adversarial", "edm", "noise", "clean", "v", "score"]
+Target = Literal["own", "direct", "residual", "adversarial", "edm", "noise", "clean", "v", "score"]
 Weighting = Literal["own", "edm", "noise", "clean", "v", "min-snr"]
 
 
@@ -19,6 +19,7 @@ class Objective:
     """What the network predicts, how errors are weighted over levels, and which levels are drawn.
 
     target "own": the network itself answers (x, sigma) -> clean; "direct": it has a `loss` of its own and sees no noise.
+    "residual": it has a `loss` of its own, of noise and level too (Mardani et al. 2023).
     "adversarial": a generator and a critic, see adversarial.py; its `loss` is only looked at.
     "edm": Karras et al. 2022. "noise": Ho et al. 2020. "v": Salimans and Ho 2022. "score": Song et al. 2021.
     "min-snr" weighting: Hang et al. 2023.

@@ -54,7 +54,7 @@ class Watch:
             return
         network = trainer.average.module.eval()
         with a.autocast():
-            if self.recipe.objective.target in OWN_LOSS:
+            if self.recipe.objective.target in OWN_LOSS and self.recipe.objective.target != "residual":
                 own = called(network, self.recipe.objective)
                 parts = [{k: v.to(a.device) for k, v in batch.items()} for batch in self.heldout()]
                 scores = torch.cat([losses(self.recipe.objective, own, network, p).reshape(-1) for p in parts])

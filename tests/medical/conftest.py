@@ -73,7 +73,7 @@ def small_model(tmp_path_factory):
     from difusa.domains import models
     from difusa.domains.medical.network import Translator
 
-    folder, options = tmp_path_factory.mktemp("models") / "tiny", {"channels": [8, 16], "layers": 1}
+    folder, options = tmp_path_factory.mktemp("models") / "tiny", {"channels": [8, 16], "layers": 1, "guess": [8, 16]}
     torch.manual_seed(0)
     network = Translator(**options)
     for p in network.parameters():

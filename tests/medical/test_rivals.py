@@ -11,7 +11,7 @@ pytest.importorskip("accelerate")
 
 from difusa.apps.train import train
 from difusa.domains import models
-from difusa.domains.medical.network import Translator
+from difusa.domains.medical.network import Guess
 from difusa.domains.medical.rivals import Cyclegan, Pix2pix
 from difusa.shared.checkpoint import load_tensors
 
@@ -76,9 +76,9 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path, open_ms, trains, contest
 
 
 @pytest.mark.parametrize("kind", [Pix2pix, Cyclegan])
-def test_the_generator_has_the_translators_size(kind):
+def test_the_generator_has_the_size_of_what_expects(kind):
     count = lambda network: sum(p.numel() for p in network.parameters())  # noqa: E731
-    assert count(kind(**SMALL).generator) == count(Translator(**SMALL))
+    assert count(kind().generator) == pytest.approx(count(Guess()), rel=0.01)  # but for the first layer and the last
 
 
 def test_the_cycle_never_compares_a_picture_with_its_truth():

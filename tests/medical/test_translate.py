@@ -1,6 +1,7 @@
 """The verb from file to file with a small random network: grids, names, seeds, reports, refusals; not its quality."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,18 @@ def test_samples_have_the_spread_of_the_posterior(painted):
     assert one.std() == pytest.approx(0.5, rel=0.03)
     expected = np.exp(-ready.spacing[2] / 2.0)
     assert np.corrcoef(one[:-1].ravel(), one[1:].ravel())[0, 1] == pytest.approx(expected, abs=0.02)
+
+
+def test_planes_without_head_stay_air(painted):
+    ready, seen = volumes.prepare([painted[0]["T1"]], 4), []
+    head = ready.head.copy()
+    head[[0, 2]] = False
+    noisy = lambda x, sigma, **_: x  # noqa: E731
+    plan, whole = sampling.Plan(samples=1, steps=2), sampling.sample(noisy, ready, "T2", sampling.Plan(steps=2), 0)
+    part = replace(ready, head=head)
+    (one,) = sampling.samples(noisy, part, "T2", plan, ran=lambda: seen.append(1))
+    assert (one[[0, 2]] == codec.blank("T2")).all() and (one[[1, 3]] == whole[[1, 3]]).all()
+    assert len(seen) == sampling.runs(part, plan)
 
 
 def test_translate_end_to_end(tmp_path, t1, small_model, monkeypatch):
