@@ -21,8 +21,8 @@ _TRANSLATION = (
     "tissues are those of each one's mixture of three Gaussians over T1, T2 and FLAIR "
     f"({DEEP} pixels below the surface of heads with skull), "
     "for no one has labelled them: it says whether a segmenter sees the same, not whether it is right. The regression "
-    "U-Net, pix2pix and CycleGAN have the translator's network; the GANs draw in one evaluation, and CycleGAN is never told "
-    "a pair. The warped template knows no training data but the signal equations. The source itself is the floor. The table "
+    "U-Net is the part of ours that expects, alone; pix2pix and CycleGAN have its network, draw in one evaluation, and CycleGAN is "
+    "never told a pair. The warped template knows no training data but the signal equations. The source itself is the floor. The table "
     "below each: on the same planes, differences with interval."
 )
 INTRODUCED = {  # section -> title, words
