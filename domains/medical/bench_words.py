@@ -19,11 +19,11 @@ _TRANSLATION = (
     "was trained on photographs: it tells sharp from blurred, not sick from well. Dice: fluid, grey and white matter, by a "
     "segmenter of its own on the truth and on the translation; for real patients it learned from the other patients, whose "
     "tissues are those of each one's mixture of three Gaussians over T1, T2 and FLAIR "
-    f"({DEEP} pixels below the surface of heads with skull), "
-    "for no one has labelled them: it says whether a segmenter sees the same, not whether it is right. The regression "
-    "U-Net is the part of ours that expects, alone; pix2pix and CycleGAN have its network, draw in one evaluation, and CycleGAN is "
-    "never told a pair. The warped template knows no training data but the signal equations. The source itself is the floor. The table "
-    "below each: on the same planes, differences with interval."
+    f"({DEEP} pixels below the surface of heads with skull), for no one has labelled them: it says whether a segmenter sees "
+    "the same, not whether it is right. The regression U-Net is the part of ours that expects, alone; pix2pix and CycleGAN "
+    "have its network and draw in one evaluation, and CycleGAN is never told a pair. The warped template knows no training "
+    "data but the signal equations. The source itself is the floor. The table below each: on the same planes, differences "
+    "with interval."
 )
 INTRODUCED = {  # section -> title, words
     "translation": ("Translation", _TRANSLATION),

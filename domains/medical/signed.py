@@ -6,7 +6,8 @@ from difusa.domains.medical.scan import Made
 
 
 def sign(path: Path, verb: str, made: Made, plan: str, passport: bool = True, mark: dict | None = None) -> None:
-    """Sign a NIfTI file (inside it, as a header extension, and beside it) or the folder of a DICOM series (beside it).
+    """Sign a NIfTI file (inside it, as a header extension, and beside it) or the folder of a DICOM series (inside each slice, and
+    beside the folder).
 
     passport: False does nothing. mark: the facts of its watermark. Sources are told by how they were read and their SHA-256: file
     names may name people.

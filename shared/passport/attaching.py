@@ -70,8 +70,11 @@ def attach(path: Path, facts: Facts, *, mark: bool = True, c2pa: bool = False, m
     path, made = Path(path), facts.as_json()
     if path.is_dir():
         for name in listed(path) if mark else []:
-            if Path(name).suffix.lower() in SUFFIXES:
+            suffix = Path(name).suffix.lower()
+            if suffix in SUFFIXES:
                 _write(path / name, stamps((path / name).read_bytes(), name, digest(made), keys))
+            elif suffix == ".dcm":  # slices part from their series: each has its own
+                _into(path / name, made, keys, mark, False, {})
         content = described_folder(path)
     else:
         content = _into(path, made, keys, mark, c2pa, more or {})

@@ -18,6 +18,11 @@ PNG, KEYWORD = b"\x89PNG\r\n\x1a\n", b"difusa.passport\0\0\0\0\0"
 TAG = 65111  # of TIFF, in the range that is free for everybody
 NIFTI_COMMENT = 6  # code of an extension that holds plain text
 MARK = b"difusa-passport "
+DICOM_GROUP, DICOM_OWNER = (
+    0x7FE1,
+    b"DIFUSA PASSPORT ",
+)  # private, the first group after the pixels: the file's last elements
+IMPLICIT, DEFLATED, BIG = (b"1.2.840.10008.1.2" + end for end in (b"", b".1.99", b".2"))  # transfer syntaxes
 
 
 @dataclass(frozen=True)
@@ -29,13 +34,15 @@ class Carrier:
 
 
 def kind_of(data: bytes) -> str:
-    """png, jpeg, tiff, nifti or "" by the first bytes."""
+    """png, jpeg, tiff, dicom, nifti or "" by the first bytes."""
     if data.startswith(PNG):
         return "png"
     if data.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if data[:4] in (b"II*\0", b"MM\0*"):
         return "tiff"
+    if data[128:132] == b"DICM":
+        return "dicom"
     if len(data) >= 352 and data[344:348] == b"n+1\0" and _nifti_order(data):
         return "nifti"
     return ""
@@ -197,9 +204,43 @@ def _out_of_nifti(data: bytes):
     return None
 
 
+def _dicom_elements(data: bytes) -> tuple[bytes, bytes]:
+    """The private creator's element, and the header of the passport's without its length, as the file's transfer syntax has them.
+
+    Raises ValueError for a syntax that is compressed as a whole, or of the other byte order (PS3.5, section 7.1 and annex A).
+    """
+    at = data.find(b"\2\0\x10\0UI", 132, 2048)
+    (size,) = struct.unpack_from("<H", data, at + 6)
+    syntax = data[at + 8 : at + 8 + size].rstrip(b"\0 ")
+    if at < 0 or syntax in (DEFLATED, BIG):
+        raise ValueError("nothing can be put behind the elements of this file")
+    first, second = struct.pack("<HH", DICOM_GROUP, 0x0010), struct.pack("<HH", DICOM_GROUP, 0x1000)
+    if syntax == IMPLICIT:
+        return first + struct.pack("<I", len(DICOM_OWNER)) + DICOM_OWNER, second
+    return first + b"LO" + struct.pack("<H", len(DICOM_OWNER)) + DICOM_OWNER, second + b"UT\0\0"
+
+
+def _into_dicom(data: bytes, text: bytes) -> bytes:
+    """Two elements of a private group, behind all others (PS3.5, section 7.8)."""
+    owner, head = _dicom_elements(data)
+    body = text + b" " * (len(text) % 2)
+    return data + owner + head + struct.pack("<I", len(body)) + body
+
+
+def _out_of_dicom(data: bytes):
+    owner, head = _dicom_elements(data)
+    start = data.rfind(owner + head)
+    if start < 0:
+        return None
+    body = start + len(owner) + len(head) + 4
+    (size,) = struct.unpack_from("<I", data, body - 4)
+    return (data[:start], data[body:].rstrip(b" ")) if body + size == len(data) else None
+
+
 CARRIERS = {
     "png": Carrier(_into_png, _out_of_png),
     "jpeg": Carrier(_into_jpeg, _out_of_jpeg),
     "tiff": Carrier(_into_tiff, _out_of_tiff),
     "nifti": Carrier(_into_nifti, _out_of_nifti),
+    "dicom": Carrier(_into_dicom, _out_of_dicom),
 }

@@ -12,6 +12,7 @@ import pytest
 from difusa.domains.medical.export import save
 from difusa.domains.medical.readers import load
 from difusa.domains.medical.scan import Made, Scan
+from difusa.domains.medical.signed import sign
 
 # Debian's dicom3tools of 2022 does not know the attribute that DICOM got in 2023 (CP 2177), and calls it an error.
 NEWER = "Attribute with an even group number is not a recognized standard attribute - (0x0008,0x001c)"
@@ -45,12 +46,9 @@ def errors(file) -> list[str]:
 def test_dciodvfy_finds_no_error(tmp_path, named, contrast, kind, identity):
     scan = load(named, "T2")
     array = scan.array if kind == "whole" else (scan.array * 0.3).astype(np.float32)
-    out = save(
-        replace(scan, array=array, contrast=contrast),
-        tmp_path / "out",
-        Made("translated", 1, 2, sources=(scan.source,)),
-        identity,
-    )
+    made = Made("translated", 1, 2, sources=(scan.source,))
+    out = save(replace(scan, array=array, contrast=contrast), tmp_path / "out", made, identity)
+    sign(out, "medical translate", made, "Plan()")
     for file in (out / "0001.dcm", out / "0006.dcm"):
         assert errors(file) == []
 

@@ -1,4 +1,4 @@
-"""Passports: intact files pass, each of ten tamperings is found and named, in ten formats; malformed files get an answer."""
+"""Passports: intact files pass, each of ten tamperings is found and named, in eleven formats; malformed files get an answer."""
 
 import io
 import json
@@ -47,7 +47,7 @@ def nifti(voxels: np.ndarray) -> bytes:
 
 
 def samples(seed: int) -> dict[str, bytes]:
-    """Small files of ten formats."""
+    """Small files of eleven formats."""
     rng = np.random.default_rng(seed)
     wave = (127 + 100 * np.sin(np.arange(40)[:, None] / 7 + np.arange(48) / (5 + seed))).astype(np.uint8)
     volume = nifti(rng.normal(size=(5, 6, 7)))
@@ -67,7 +67,26 @@ def samples(seed: int) -> dict[str, bytes]:
     with io.BytesIO() as file:
         tifffile.imwrite(file, wave.astype(np.uint16) * 200, compression="zlib")
         made["scan.tif"] = file.getvalue()
+    made["slice.dcm"] = dicom(wave, ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")[seed % 2])
     return made
+
+
+def dicom(rows: np.ndarray, syntax: str) -> bytes:
+    """A DICOM file of a uint8 picture, explicit or implicit little endian."""
+    pydicom = pytest.importorskip("pydicom")
+    d = pydicom.Dataset()
+    d.file_meta = pydicom.dataset.FileMetaDataset()
+    d.file_meta.TransferSyntaxUID = syntax
+    d.SOPClassUID = d.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    d.SOPInstanceUID = d.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    d.Rows, d.Columns = rows.shape
+    d.SamplesPerPixel, d.PhotometricInterpretation, d.PixelRepresentation = 1, "MONOCHROME2", 0
+    d.BitsAllocated, d.BitsStored, d.HighBit = 8, 8, 7
+    d.PixelData = rows.tobytes()
+    d["PixelData"].VR = "OB"
+    with io.BytesIO() as file:
+        d.save_as(file, enforce_file_format=True)
+        return file.getvalue()
 
 
 ALONE = {"table.parquet"}  # carries nothing inside
@@ -195,7 +214,7 @@ def test_two_hundred_files(tmp_path, trust, stranger, tamper, seed):
         expected = alone if name in ALONE else carried
         if found.status != expected or not (set(word.split("|")) & {w for w in word.split("|") if w in found.sentence}):
             wrong[name] = found.sentence
-    assert len(names) == 10 and not wrong
+    assert len(names) == 11 and not wrong
 
 
 def test_the_place_of_a_change_is_named(tmp_path, trust):
@@ -262,6 +281,27 @@ def test_a_folder_is_signed_as_one(tmp_path, trust):
     (folder / "1.cif").write_bytes((folder / "1.cif").read_bytes().replace(b" A\n", b" C\n"))
     (folder / "2.cif").rename(folder / "9.cif")
     assert verdict(folder, trust).where == ("1.cif was changed", "2.cif is missing", "9.cif was added")
+
+
+def test_a_slice_carries_its_passport_out_of_its_series(tmp_path, trust):
+    pydicom, folder = pytest.importorskip("pydicom"), tmp_path / "series"
+    folder.mkdir()
+    for k in (1, 2):
+        (folder / f"000{k}.dcm").write_bytes(samples(k)["slice.dcm"])
+    attach(folder, FACTS)
+    assert verdict(folder, trust).status == INTACT
+    raw = (folder / "0001.dcm").read_bytes()
+    alone = tmp_path / "renamed.dcm"
+    alone.write_bytes(raw)
+    found = verdict(alone, trust)
+    assert found.status == INTACT and found.record["made"]["verb"] == "test make"
+    bare, text = carriers.inside(raw)
+    assert bare == samples(1)["slice.dcm"] and text
+    for k in (1, 2):  # explicit and implicit little endian: other programs read past it, and can read it
+        d = pydicom.dcmread(folder / f"000{k}.dcm")
+        assert d[0x7FE1, 0x1000].private_creator == "DIFUSA PASSPORT" and d.pixel_array.shape == (40, 48)
+    alone.write_bytes(raw.replace(bare[-20:], bare[-20:][::-1]))
+    assert verdict(alone, trust).status == CHANGED
 
 
 def test_others_need_only_the_public_half(tmp_path, monkeypatch, capsys):
