@@ -81,6 +81,8 @@ def train(
 
     def examples(options: dict):
         drawn = model.examples(source, "train", options, plan.seed)
+        if balance := getattr(drawn, "balance", None):
+            log.event("balance", groups=balance)
         return Augmented(drawn, change, plan.seed) if plan.augment else drawn  # not every example is a picture
 
     watch = Watch(plan, lambda options: model.examples(source, "calibrate", options, plan.seed + 1), model, profile)

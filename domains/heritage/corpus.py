@@ -1,7 +1,8 @@
 """Training pictures: where they lie, how they are split, and how one training example is drawn.
 
 Layout of the data folder: heritage/paintings256 with paintings256.csv (file, title, artist, ...), heritage/photographs256,
-heritage/manuscripts512, heritage/aged_paper512. A folder of the user's own pictures works too (kind "unknown").
+heritage/manuscripts512, heritage/aged_paper512. A folder of the user's own pictures works too (kind "unknown"); a groups.csv in
+it (file, and any columns) says what they are.
 """
 
 import csv
@@ -14,6 +15,7 @@ import numpy as np
 from difusa.domains.heritage.network import KINDS
 from difusa.shared.seeds import stream
 from difusa.shared.sources import permitted
+from difusa.shared.training.balance import evenly, told
 
 SPLITS = ("train", "calibrate", "test")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
@@ -22,11 +24,12 @@ SHARES = {"painting": 0.7, "photograph": 0.18, "manuscript": 0.12, "unknown": 1.
 
 @dataclass(frozen=True)
 class Item:
-    """One picture: its file, kind and the key (artist, page or file) by which it is split."""
+    """One picture: its file, kind, the key (artist, page or file) by which it is split, and what a table says of it."""
 
     path: Path
     kind: str
     key: str
+    about: dict = field(default_factory=dict)
 
 
 def split_of(key: str) -> str:
@@ -59,13 +62,11 @@ def _all(root: Path) -> list[Item]:
     home = root / "heritage"
     if not home.is_dir():
         files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES) if root.is_dir() else []
-        return [Item(p, "unknown", p.stem) for p in files]
+        known = {row["file"]: row for row in _table(root / "groups.csv")}
+        return [Item(p, "unknown", p.stem, known.get(p.relative_to(root).as_posix(), {})) for p in files]
     found = []
-    table = home / "paintings256.csv"
-    if table.exists():
-        with table.open(newline="", encoding="utf-8") as rows:
-            for row in csv.DictReader(rows):
-                found.append(Item(home / "paintings256" / row["file"], "painting", row["artist"] or row["title"]))
+    for row in _table(home / "paintings256.csv"):
+        found.append(Item(home / "paintings256" / row["file"], "painting", row["artist"] or row["title"], row))
     for path in sorted((home / "photographs256").glob("*.jpg")):
         found.append(Item(path, "photograph", path.stem))
     for folder in ("manuscripts512", "aged_paper512"):
@@ -73,6 +74,17 @@ def _all(root: Path) -> list[Item]:
             page = path.stem.rpartition("-")[0] if folder == "manuscripts512" else path.stem
             found.append(Item(path, "manuscript", page))
     return [i for i in found if i.path.exists()]
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV with a column `file`; none where it is not there. Raises ValueError where that column is missing."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    if rows and "file" not in rows[0]:
+        raise ValueError(f"{path} has no column `file`, which names the pictures: it has {', '.join(rows[0])}")
+    return rows
 
 
 def read(item: Item) -> np.ndarray:
@@ -93,12 +105,25 @@ class Options:
     damage: bool = True  # False: undamaged pictures only, for a prior
     real_damage: float = 0.25  # share of the masks taken from real damage, when the data folder has it
     shares: dict = field(default_factory=dict)  # of the kinds of damage, in place of those in damage.SHARES
+    balance: str = ""  # column of the table (such as style) whose groups are drawn equally often, within each kind
 
     def __post_init__(self):
         from difusa.domains.heritage.damage import SHARES
 
         if unknown := [k for k in self.shares if k not in SHARES]:
             raise ValueError(f"examples.shares: {unknown[0]!r} is none of {', '.join(SHARES)}")
+
+
+def balanced(groups: dict[str, list[Item]], column: str) -> tuple[dict[str, np.ndarray], dict]:
+    """The chances of the pictures of each kind by which the column's groups are drawn equally often, and what that changes; those
+    of which the table says nothing are a group. Raises ValueError where no picture has the column, naming those there are."""
+    there = {c for rows in groups.values() for i in rows for c in i.about}
+    if column not in there:
+        known = f"it has {', '.join(sorted(there))}" if there else "there is none: put a groups.csv beside the pictures"
+        raise ValueError(f"examples.balance = {column!r} is no column of the table of pictures; {known}")
+    names = {kind: [i.about.get(column, "") or "not told" for i in rows] for kind, rows in groups.items()}
+    chances = {kind: evenly(n) for kind, n in names.items()}
+    return chances, {kind: told(n, chances[kind]) for kind, n in names.items()}
 
 
 class Examples:
@@ -117,6 +142,7 @@ class Examples:
         self.kinds = sorted(groups)
         share = np.array([SHARES[k] for k in self.kinds])
         self.edges = np.cumsum(share / share.sum())
+        self.chances, self.balance = balanced(groups, options.balance) if options.balance else ({}, None)
         self.pixels: dict[Path, np.ndarray] = {}
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
@@ -124,7 +150,8 @@ class Examples:
 
         rng = stream(self.seed, number)
         kind = self.kinds[min(int(np.searchsorted(self.edges, rng.random())), len(self.kinds) - 1)]
-        item = self.groups[kind][rng.integers(len(self.groups[kind]))]
+        rows = self.groups[kind]
+        item = rows[rng.choice(len(rows), p=self.chances[kind]) if self.chances else rng.integers(len(rows))]
         clean = self._crop(self._picture(item), kind, rng).astype(np.float32) / 127.5 - 1
         o, example = self.options, {}
         if o.damage:

@@ -1,12 +1,14 @@
 """Numbered training examples of the any-to-any model: some contrasts of a plane are given, another is to be made."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from difusa.domains.medical import codec, data, labels, simulate
 from difusa.domains.medical.scan import CONTRASTS
 from difusa.shared.seeds import stream
+from difusa.shared.training.balance import evenly, told
 
 CHOICE = 2  # part of an example's random stream: which plane, which contrasts
 
@@ -16,13 +18,15 @@ class Options:
     """What a recipe may say of the examples.
 
     size: rows and columns of 1 mm. real: share of real planes, where there are any. held: patients left out in place of
-    data.CALIBRATE and data.TEST. planes: simulated training examples that share a person, whose making costs more than a plane;
-    crowd: how many people take turns, so that a batch shows several. simulation: simulate.Options.
+    data.CALIBRATE and data.TEST. balance: "patient" draws the real patients equally often, however many planes each has. planes:
+    simulated training examples that share a person, whose making costs more than a plane; crowd: how many people take turns, so
+    that a batch shows several. simulation: simulate.Options.
     """
 
     size: tuple[int, int] = (112, 96)
     real: float = 0.3
     held: tuple[str, ...] = ()
+    balance: Literal["", "patient"] = ""
     planes: int = 16
     crowd: int = 4
     simulation: simulate.Options = field(default_factory=simulate.Options)
@@ -46,6 +50,9 @@ class Examples:
         self.sets = data.sets(folder) if options.real else []
         self.rows = data.rows(self.sets, split, options.held) if self.sets else []
         self.heads = labels.heads(folder, split) if options.real < 1 or not self.rows else []
+        who = [str(self.sets[n].patient[row]) for n, row in self.rows]
+        self.chances = evenly(who) if options.balance and who else None
+        self.balance = told(who) if options.balance and who else None
         self.planes = options.planes if split == "train" else 1
         self.people: dict[int, simulate.Person] = {}
         self.air = np.array([codec.blank(c) for c in CONTRASTS], np.float32)
@@ -72,7 +79,9 @@ class Examples:
 
     def measured(self, number: int, rng: np.random.Generator):
         """A real plane, cut at random places that hold head."""
-        n, row = self.rows[rng.integers(len(self.rows))]
+        n, row = self.rows[
+            rng.integers(len(self.rows)) if self.chances is None else rng.choice(len(self.rows), p=self.chances)
+        ]
         slices = self.sets[n]
         there = tuple(c for c in slices.contrasts if c in CONTRASTS)
         target, given = chosen(rng, there)

@@ -77,6 +77,16 @@ def test_real_planes_are_split_by_patient(data):
     assert found[0].signal(3, "T2").max() <= 1
 
 
+def test_patients_are_drawn_equally_often(open_ms):
+    found = Examples(open_ms, "train", Options(size=(48, 40), real=1.0, balance="patient", held=("long-04",)))
+    who = [str(found.sets[n].patient[row]) for n, row in found.rows]
+    assert found.chances.sum() == pytest.approx(1)
+    for patient in set(who):
+        assert sum(c for c, w in zip(found.chances, who) if w == patient) == pytest.approx(1 / len(set(who)))
+        assert found.balance[patient]["after"] == pytest.approx(1 / len(set(who)), abs=1e-4)
+    assert found[3]["clean"].shape == (1, 48, 40)
+
+
 def test_the_recipes_fit(data):
     from pathlib import Path
 
