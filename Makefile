@@ -18,9 +18,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --prefer-binary --d
 export PYTHONSAFEPATH := 1
 TEST_WORKERS ?= 2
 
-.PHONY: help install demo test lint format bench bench-peers-env clean
+.PHONY: help install demo test lint format bench bench-peers-env folds clean
 help:
-	@echo "make install | demo | test | lint | format | bench | bench-NAME | clean"
+	@echo "make install | demo | test | lint | format | bench | bench-NAME | folds | clean"
 
 install: $(STAMP)
 
@@ -51,6 +51,18 @@ bench: bench-heritage bench-samplers bench-molecules
 # The peer that may not enter the environment: deepinv wants torchvision, and with it another build of torch.
 bench-peers-env: install
 	$(INSTALL) --no-deps --upgrade --target .local/bench-peers $(PEERS)
+
+# What the bench of scans compares: each recipe as it ships, once more kept from the other three patients, and with other seeds.
+# Then: difusa bench medical --checkpoints runs/folds
+HELD := "long-01", "long-03", "cross-07"
+folds: install
+	mkdir -p runs/folds
+	for r in anytoany regression pix2pix cyclegan; do \
+	  sed 's/^real = .*/&\nheld = [$(HELD)]/' domains/medical/recipes/$$r.toml > runs/folds/$$r-held.toml; \
+	  for s in 1 2; do sed "s/^seed = .*/seed = $$s/" domains/medical/recipes/$$r.toml > runs/folds/$$r-$$s.toml; done; \
+	  cp domains/medical/recipes/$$r.toml runs/folds/$$r-0.toml; \
+	done
+	for recipe in runs/folds/*.toml; do $(BIN)/difusa train $$recipe --out $${recipe%.toml} || exit 1; done
 
 bench-%: install
 	$(BIN)/difusa bench $*
