@@ -21,7 +21,7 @@ from difusa.domains.medical.scan import CONTRASTS
 FOLDER = Path(__file__).parent / "weights" / "gate"
 PLANES = 20  # of a stack, evenly taken from the middle half of those that show a head
 ALPHA = 0.02  # share of simulated people that may be refused
-ROOM = 1.1  # by how much the limit lies above the real person who is furthest off: there are few
+ROOM = 1.05  # by how much the limit lies above the real person who is furthest off: there are few
 FLOOR = (0.4, 1.0)  # lowest limits of the two figures
 FIGURES = ("unlikely", "far")
 
