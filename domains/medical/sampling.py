@@ -51,9 +51,8 @@ def expected(denoise, ready: Prepared, target: str, device: str = "cpu") -> np.n
     """What the network expects of the target [Z, rows, columns]; None where it draws without expecting."""
     if not hasattr(denoise, "expected"):
         return None
-    found, planes = np.full(ready.given.shape[1:], codec.blank(target), np.float32), shown(ready)
-    for first in range(0, len(planes), MICRO):
-        rows = planes[np.minimum(np.arange(first, first + MICRO), len(planes) - 1)]
+    found = np.full(ready.given.shape[1:], codec.blank(target), np.float32)
+    for rows in together(ready):
         found[rows] = denoise.expected(**bound(ready, target, rows, device))[:, 0].float().cpu().numpy()
     return found
 
@@ -76,9 +75,8 @@ def sample(
     depth, *size = ready.given.shape[1:]
     noise = correlated(stream(plan.seed, index), (depth, *size), float(ready.spacing[2]), plan.together)
     sigmas = samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST).float()
-    made, planes = np.full((depth, *size), codec.blank(target), np.float32), shown(ready)
-    for first in range(0, len(planes), MICRO):
-        rows = planes[np.minimum(np.arange(first, first + MICRO), len(planes) - 1)]  # the last run is filled up
+    made = np.full((depth, *size), codec.blank(target), np.float32)
+    for rows in together(ready):
         condition = bound(ready, target, rows, device)
         if guess is not None:
             condition["guess"] = torch.from_numpy(guess[rows][:, None]).to(device)
@@ -96,9 +94,11 @@ def sample(
     return made
 
 
-def shown(ready: Prepared) -> np.ndarray:
-    """The planes that show head."""
-    return np.flatnonzero(ready.head.any((1, 2)))
+def together(ready: Prepared) -> list[np.ndarray]:
+    """The planes that show head, MICRO a network run; the last run is filled up with the last plane."""
+    planes = np.flatnonzero(ready.head.any((1, 2)))
+    starts = range(0, len(planes), MICRO)
+    return [planes[np.minimum(np.arange(first, first + MICRO), len(planes) - 1)] for first in starts]
 
 
 def bound(ready: Prepared, target: str, rows: np.ndarray, device: str) -> dict[str, Tensor]:
@@ -115,7 +115,7 @@ def runs(ready: Prepared, plan: Plan) -> int:
     evaluations = samplers.evaluations(
         plan.sampler, len(samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST)) - 1
     )
-    return plan.samples * evaluations * -(-len(shown(ready)) // MICRO)
+    return plan.samples * evaluations * len(together(ready))
 
 
 def samples(denoise, ready: Prepared, target: str, plan: Plan, device: str = "cpu", ran=None) -> Iterator[np.ndarray]:
