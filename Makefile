@@ -54,15 +54,8 @@ bench-peers-env: install
 
 # What the bench of scans compares: each recipe as it ships, once more kept from the other three patients, and with other seeds.
 # Then: difusa bench medical --checkpoints runs/folds
-HELD := "long-01", "long-03", "cross-07"
 folds: install
-	mkdir -p runs/folds
-	for r in anytoany regression pix2pix cyclegan; do \
-	  sed 's/^real = .*/&\nheld = [$(HELD)]/' domains/medical/recipes/$$r.toml > runs/folds/$$r-held.toml; \
-	  for s in 1 2; do sed "s/^seed = .*/seed = $$s/" domains/medical/recipes/$$r.toml > runs/folds/$$r-$$s.toml; done; \
-	  cp domains/medical/recipes/$$r.toml runs/folds/$$r-0.toml; \
-	done
-	for recipe in runs/folds/*.toml; do $(BIN)/difusa train $$recipe --out $${recipe%.toml} || exit 1; done
+	$(BIN)/python -m difusa.domains.medical.folds $(FOLDS)
 
 bench-%: install
 	$(BIN)/difusa bench $*

@@ -102,7 +102,7 @@ def train(
             "seed": plan.seed,
             "steps": place.step,
             "examples": place.seen,
-            "examples_options": plan.examples,
+            "examples_options": plan.stage(place.step - 1).examples,
             "minutes": round(place.seconds / 60, 1),
             "precision": "bf16" if bf16 else "fp32",
             "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
@@ -133,9 +133,10 @@ def recipe_file(name: Path) -> Path:
 
 
 def check_same_recipe(folder: Path, plan) -> None:
-    """Refuses to go on with a run that another recipe began."""
+    """Refuses to go on with a run whose steps so far another recipe would have made."""
     state = folder / "state.json"
-    if state.exists() and json.loads(state.read_text())["recipe_sha256"] != plan.sha256():
+    place = json.loads(state.read_text()) if state.exists() else None
+    if place and place["past_sha256"] != plan.past(place["step"]):
         raise ValueError(f"{folder} was begun with another recipe: choose a new --out, or restore that recipe")
 
 

@@ -24,9 +24,14 @@ def _avx512_bf16() -> bool:
 
 
 def quick(network: nn.Module, device: torch.device | str) -> nn.Module:
-    """Sets the network's `precision` to bfloat16, channels last, where that is native; others are returned as they are."""
-    if hasattr(network, "precision") and native_bfloat16(device):
+    """Sets the network's `precision` to bfloat16, channels last, where that is native; others are returned as they are.
+
+    A network that says `channels_last` is laid out so in any precision.
+    """
+    native = hasattr(network, "precision") and native_bfloat16(device)
+    if native:
         network.precision = torch.bfloat16
+    if native or getattr(network, "channels_last", False):
         network.to(memory_format=torch.channels_last)
     return network
 

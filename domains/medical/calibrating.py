@@ -105,7 +105,7 @@ def many(denoise, example: dict, plan, index: int, device: str) -> np.ndarray:
     like = torch.zeros(n, *example["clean"].shape, device=device)
     start = samplers.start(Euclidean(), like, sigmas[0], rng)
     if hasattr(denoise, "expected"):
-        condition["guess"] = denoise.expected(**condition)
+        condition["guess"] = denoise.expected(**{k: v[:1] for k, v in condition.items()}).expand(n, -1, -1, -1)
         start = start + condition["guess"]
     steps = samplers.SAMPLERS[plan.sampler](
         lambda x, s: denoise(x, s.to(x), **condition), Euclidean(), start, sigmas, rng=rng

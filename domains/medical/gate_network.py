@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from difusa.domains.medical import codec
 from difusa.domains.medical.scan import CONTRASTS
+from difusa.shared.imports import monai_nets
 
 SIDE, PIXEL = 72, 3  # pixels along an edge of what is seen, and millimetres of one
 FLAWS = {  # what is wrong -> how the gate says it
@@ -28,10 +29,8 @@ class Looks(nn.Module):
     """Planes [n, 1, SIDE, SIDE], encoded -> logits [n, LOOKS]: a residual network (He et al. 2016) of 0.2 million weights."""
 
     def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96)):
-        from monai.networks.nets import ResNet
-
         super().__init__()
-        self.body = ResNet(
+        self.body = monai_nets().ResNet(
             "basic", [1, 1, 1, 1], list(widths), spatial_dims=2, n_input_channels=1, conv1_t_size=5, conv1_t_stride=2,
             feed_forward=False,
         )  # fmt: skip

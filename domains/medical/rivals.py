@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from difusa.domains.medical.network import check_size, flags, masked, spread, unet
 from difusa.domains.medical.scan import CONTRASTS
+from difusa.shared.imports import monai_nets
 from difusa.shared.training import adversarial
 from difusa.shared.training.recipe import parse
 
@@ -18,12 +19,12 @@ START = 1.0  # sigma below which a state is no noise any more
 
 def critic_of(planes: int, channels: int, dimensions: int, spectral: bool) -> nn.Module:
     """MONAI's patch critic: spectrally normalised, or with instance normalisation."""
-    from monai.networks.nets import PatchDiscriminator
-
     norm = (
         None if spectral else "INSTANCE"
     )  # batches hold several contrasts, so statistics of a batch would tell them apart
-    made = PatchDiscriminator(spatial_dims=dimensions, channels=channels, in_channels=planes, norm=norm, bias=spectral)
+    made = monai_nets().PatchDiscriminator(
+        spatial_dims=dimensions, channels=channels, in_channels=planes, norm=norm, bias=spectral
+    )
     return adversarial.spectral(made) if spectral else made
 
 

@@ -1,4 +1,4 @@
-"""Samples of a whole scan, plane by plane: the noise of neighbouring planes goes together, so that nothing flickers."""
+"""Samples of a whole scan, plane by plane: neighbouring planes have noise alike, and what still flickers is taken out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from difusa.domains.medical import codec
+from difusa.domains.medical import codec, flicker
 from difusa.domains.medical.scan import CONTRASTS
 from difusa.domains.medical.volumes import Prepared
 from difusa.shared import samplers
@@ -26,7 +26,7 @@ class Plan:
     steps: int = 5
     seed: int = 0
     sampler: str = "dpmpp_2m"
-    together: float = 2.0
+    together: float = 4.0
 
     def __post_init__(self):
         if self.samples < 1 or self.steps < 1 or not self.together >= 0:
@@ -47,14 +47,16 @@ def correlated(rng: np.random.Generator, shape: tuple[int, int, int], step: floa
 
 
 @torch.no_grad()
-def expected(denoise, ready: Prepared, target: str, device: str = "cpu") -> np.ndarray | None:
-    """What the network expects of the target [Z, rows, columns]; None where it draws without expecting."""
+def expected(denoise, ready: Prepared, target: str, device: str = "cpu", ran=None) -> np.ndarray | None:
+    """What the network expects of the target [Z, rows, columns]; None where it draws without expecting. ran(): see `sample`."""
     if not hasattr(denoise, "expected"):
         return None
     found = np.full(ready.given.shape[1:], codec.blank(target), np.float32)
     for rows in together(ready):
         found[rows] = denoise.expected(**bound(ready, target, rows, device))[:, 0].float().cpu().numpy()
-    return found
+        if ran:
+            ran()
+    return steady(found, ready)
 
 
 @torch.no_grad()
@@ -91,7 +93,12 @@ def sample(
         rng = [stream(plan.seed, index, 1 + int(row)) for row in rows]
         out = samplers.last(samplers.SAMPLERS[plan.sampler](clean, Euclidean(), start, sigmas, rng=rng))
         made[rows] = out[:, 0].float().cpu().numpy()
-    return made
+    return steady(made, ready)
+
+
+def steady(planes: np.ndarray, ready: Prepared) -> np.ndarray:
+    """Planes on the grid of `ready` without flicker."""
+    return flicker.steady(planes, ready.given[ready.present > 0], ready.head, float(ready.spacing[2]))
 
 
 def together(ready: Prepared) -> list[np.ndarray]:
@@ -110,16 +117,16 @@ def bound(ready: Prepared, target: str, rows: np.ndarray, device: str) -> dict[s
     }
 
 
-def runs(ready: Prepared, plan: Plan) -> int:
-    """Network runs of all samples."""
+def runs(denoise, ready: Prepared, plan: Plan) -> int:
+    """Network runs of all samples, and of what is expected."""
     evaluations = samplers.evaluations(
         plan.sampler, len(samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST)) - 1
     )
-    return plan.samples * evaluations * len(together(ready))
+    return (plan.samples * evaluations + hasattr(denoise, "expected")) * len(together(ready))
 
 
 def samples(denoise, ready: Prepared, target: str, plan: Plan, device: str = "cpu", ran=None) -> Iterator[np.ndarray]:
     """The plan's samples, one after another."""
-    guess = expected(denoise, ready, target, device)
+    guess = expected(denoise, ready, target, device, ran)
     for index in range(plan.samples):
         yield sample(denoise, ready, target, plan, index, device, ran, guess)

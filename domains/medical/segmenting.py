@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from difusa.shared.imports import monai_nets
 from difusa.shared.seeds import stream
 
 CLASSES = ("other", "fluid", "grey matter", "white matter")
@@ -20,10 +21,9 @@ Example = tuple[np.ndarray, np.ndarray]  # picture [planes, rows, columns] float
 
 def network(planes: int, classes: int, seed: int) -> nn.Module:
     """MONAI's UNet of 0.4 million weights, the same for the same seed."""
-    from monai.networks.nets import UNet
-
     torch.manual_seed(seed)
-    return UNet(2, planes, classes, channels=(16, 32, 64, 96), strides=(2, 2, 2), num_res_units=1, norm="instance")
+    nets = monai_nets()
+    return nets.UNet(2, planes, classes, channels=(16, 32, 64, 96), strides=(2, 2, 2), num_res_units=1, norm="instance")
 
 
 def trained(

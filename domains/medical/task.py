@@ -120,7 +120,7 @@ def draw(network, ready, to: str, plan, run: Run, device: str) -> list[np.ndarra
     from difusa.domains.medical.sampling import runs, samples
     from difusa.shared.samplers import evaluations
 
-    done, total = 0, runs(ready, plan)
+    done, total = 0, runs(network, ready, plan)
 
     def ran():
         nonlocal done

@@ -101,6 +101,15 @@ class Recipe:
                 return Stage(stage.until, {**self.examples, **stage.examples}, stage.batch or self.batch)
         return Stage(self.steps, dict(self.examples), self.batch)
 
+    def past(self, step: int) -> str:
+        """Fingerprint of what training up to `step` depended on: a run may go on with another recipe that has the same."""
+        stages, first = [], 0
+        while first < step:
+            stage = self.stage(first)
+            first = min(stage.until, step)
+            stages.append(dataclasses.replace(stage, until=first))
+        return dataclasses.replace(self, examples={}, curriculum=tuple(stages)).sha256()
+
     def sha256(self) -> str:
         """Fingerprint of every value that differs from its default, so that new keys leave old recipes the same."""
         return hashlib.sha256(repr(said(self)).encode()).hexdigest()

@@ -166,7 +166,7 @@ class Trainer:
         # the position travels inside the same file, so that a crash can never pair a position with other weights
         tensors |= {f"position.{k}": torch.tensor(v, dtype=torch.float64) for k, v in place.items()}
         save_tensors(self.folder / "state.safetensors", tensors)
-        write_json(self.folder / "state.json", place | {"recipe_sha256": self.recipe.sha256()})
+        write_json(self.folder / "state.json", place | {"past_sha256": self.recipe.past(self.position.step)})
 
     def resume(self) -> bool:
         """Goes on from the folder's state, if there is one."""

@@ -11,9 +11,11 @@ pytest.importorskip("accelerate")
 
 from difusa.apps.train import train
 from difusa.domains import models
+from difusa.domains.medical import folds
 from difusa.domains.medical.network import Guess
 from difusa.domains.medical.rivals import Cyclegan, Pix2pix
 from difusa.shared.checkpoint import load_tensors
+from difusa.shared.training.recipe import read_recipe
 
 SMALL = {"channels": [8, 16], "layers": 1}
 RECIPE = """
@@ -110,3 +112,19 @@ def test_different_noise_gives_different_pictures():
     condition = {k: b[k] for k in ("given", "present", "target")}
     a, c = (network.drawn(n, **condition).detach().numpy() for n in (b["noise"], b["noise"].flip(-1)))
     assert np.abs(a - c).mean() > 1e-3
+
+
+@pytest.mark.parametrize("recipe", ["anytoany", "regression", "pix2pix", "cyclegan"])
+def test_a_fold_parts_from_the_shipped_training_where_real_people_come_in(tmp_path, recipe):
+    """Until then nothing differs, so that it is trained once; afterwards everything does."""
+    text = folds.shortened((folds.RECIPES / f"{recipe}.toml").read_text(), 0.5)
+    plans = []
+    for number, words in enumerate((text, folds.kept_from(text, ("long-01", "cross-07")))):
+        (tmp_path / f"{number}.toml").write_text(words)
+        plans.append(read_recipe(tmp_path / f"{number}.toml"))
+    shipped, held = plans
+    parting = shipped.curriculum[0].until
+    assert 0 < parting < shipped.steps == held.steps
+    assert shipped.past(parting) == held.past(parting) and shipped.past(parting + 1) != held.past(parting + 1)
+    assert held.stage(held.steps - 1).examples["held"] == ["long-01", "cross-07"]
+    assert held.stage(parting - 1).examples["real"] == 0.0

@@ -194,6 +194,20 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(tmp_path, pictures):
         train(recipe(tmp_path, steps=3), data=pictures, out=tmp_path / "run", device="cpu")
 
 
+def test_a_recipe_that_differs_later_goes_on_from_what_both_share(tmp_path, pictures):
+    """What was trained once is worth what the second recipe would have trained itself, bit by bit."""
+    stages = "".join(f"[[curriculum]]\nuntil = {k}\nexamples = {{{{ size = {n} }}}}\n" for k, n in ((2, 16), (4, "{}")))
+    for name, size in (("first", 16), ("second", 32)):
+        (tmp_path / name).mkdir()
+        recipe(tmp_path / name, steps=4, more=stages.format(size))
+    train(tmp_path / "second" / "recipe.toml", data=pictures, out=tmp_path / "whole", device="cpu")
+    train(tmp_path / "first" / "recipe.toml", data=pictures, out=tmp_path / "parted", device="cpu", steps=2)
+    train(tmp_path / "second" / "recipe.toml", data=pictures, out=tmp_path / "parted", device="cpu")
+    assert same_weights(tmp_path / "whole", tmp_path / "parted")
+    with pytest.raises(ValueError, match="another recipe"):
+        train(tmp_path / "first" / "recipe.toml", data=pictures, out=tmp_path / "parted", device="cpu")
+
+
 def test_packed_weights_come_back_within_half_a_code(tmp_path):
     from difusa.shared.checkpoint import save_tensors
 
