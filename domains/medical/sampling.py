@@ -1,6 +1,7 @@
 """Samples of a whole scan, plane by plane: neighbouring planes have noise alike, and what still flickers is taken out."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from difusa.shared.seeds import stream
 from difusa.shared.spaces import Euclidean
 
 MICRO = 4  # planes a network run: fixed, so that bytes do not depend on anything else
+MARGIN, SMALLEST = 8, 64  # pixels about the head of a run's planes, and least side of what it sees
 LOWEST, HIGHEST = 0.02, 3.0  # sigmas: samples start about what is expected, not about nothing
 
 
@@ -46,20 +48,73 @@ def correlated(rng: np.random.Generator, shape: tuple[int, int, int], step: floa
     return noise
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Part:
+    """What one network run sees: the numbers of MICRO planes, and the rows and columns about their head."""
+
+    planes: np.ndarray
+    box: tuple[slice, slice]
+
+    def of(self, volume: np.ndarray) -> np.ndarray:
+        """The part of [..., Z, rows, columns]."""
+        return volume[..., self.planes, *self.box]
+
+    def into(self, volume: np.ndarray, values: np.ndarray) -> None:
+        """Puts the part's values into [Z, rows, columns]."""
+        volume[self.planes, *self.box] = values
+
+
+def parts(ready: Prepared, unit: int) -> list[Part]:
+    """The planes that show head, MICRO a part; the last part is filled up with the last plane. unit: what the network's sides are
+    multiples of, as those of `ready` are."""
+    planes = np.flatnonzero(ready.head.any((1, 2)))
+    found = []
+    for first in range(0, len(planes), MICRO):
+        own = planes[np.minimum(np.arange(first, first + MICRO), len(planes) - 1)]
+        shown = ready.head[own].any(0)
+        found.append(Part(own, tuple(reach(shown.any(1 - axis), unit) for axis in (0, 1))))
+    return found
+
+
+def reach(used: np.ndarray, unit: int) -> slice:
+    """First to last used place with MARGIN more, at least SMALLEST, in whole units."""
+    places = np.flatnonzero(used)
+    low, high = places[0] - MARGIN, places[-1] + 1 + MARGIN
+    more = max(0, SMALLEST - (high - low))
+    low, high = max(0, low - more // 2) // unit * unit, min(len(used), high + (more + 1) // 2)
+    return slice(int(low), int(low + -(-(high - low) // unit) * unit))
+
+
+def each(work: Callable[[Part], None], todo: list[Part], device: str) -> None:
+    """The work on every part, on a CPU each by a thread of its own: a fifth faster than several threads in one run, and bytes do
+    not depend on their number."""
+    threads = torch.get_num_threads() if device == "cpu" else 1
+    with ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(1)) as pool:
+        running = [pool.submit(work, part) for part in todo]
+        try:
+            for one in running:
+                one.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
 def expected(denoise, ready: Prepared, target: str, device: str = "cpu", ran=None) -> np.ndarray | None:
     """What the network expects of the target [Z, rows, columns]; None where it draws without expecting. ran(): see `sample`."""
     if not hasattr(denoise, "expected"):
         return None
     found = np.full(ready.given.shape[1:], codec.blank(target), np.float32)
-    for rows in together(ready):
-        found[rows] = denoise.expected(**bound(ready, target, rows, device))[:, 0].float().cpu().numpy()
+
+    @torch.no_grad()
+    def work(part: Part) -> None:
+        part.into(found, denoise.expected(**bound(ready, target, part, device))[:, 0].float().cpu().numpy())
         if ran:
             ran()
+
+    each(work, parts(ready, unit_of(denoise)), device)
     return steady(found, ready)
 
 
-@torch.no_grad()
 def sample(
     denoise: Callable,
     ready: Prepared,
@@ -72,27 +127,32 @@ def sample(
 ) -> np.ndarray:
     """One sample of the target [Z, rows, columns] float32, encoded; the noise is sample `index` of the plan's seed.
 
-    guess: what is expected, where the network expects. Planes without head stay air. ran() is called after each network run.
+    guess: what is expected, where the network expects. Planes without head stay air. ran() is called after each network run, by
+    any thread.
     """
     depth, *size = ready.given.shape[1:]
     noise = correlated(stream(plan.seed, index), (depth, *size), float(ready.spacing[2]), plan.together)
     sigmas = samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST).float()
     made = np.full((depth, *size), codec.blank(target), np.float32)
-    for rows in together(ready):
-        condition = bound(ready, target, rows, device)
-        if guess is not None:
-            condition["guess"] = torch.from_numpy(guess[rows][:, None]).to(device)
 
-        def clean(x: Tensor, sigma: Tensor, condition=condition) -> Tensor:
+    @torch.no_grad()
+    def work(part: Part) -> None:
+        condition = bound(ready, target, part, device)
+        if guess is not None:
+            condition["guess"] = torch.from_numpy(part.of(guess)[:, None]).to(device)
+
+        def clean(x: Tensor, sigma: Tensor) -> Tensor:
             out = denoise(x, sigma.to(x), **condition)
             if ran:
                 ran()
             return out
 
-        start = torch.from_numpy(noise[rows][:, None]).to(device) * sigmas[0] + condition.get("guess", 0)
-        rng = [stream(plan.seed, index, 1 + int(row)) for row in rows]
+        start = torch.from_numpy(part.of(noise)[:, None]).to(device) * sigmas[0] + condition.get("guess", 0)
+        rng = [stream(plan.seed, index, 1 + int(plane)) for plane in part.planes]
         out = samplers.last(samplers.SAMPLERS[plan.sampler](clean, Euclidean(), start, sigmas, rng=rng))
-        made[rows] = out[:, 0].float().cpu().numpy()
+        part.into(made, out[:, 0].float().cpu().numpy())
+
+    each(work, parts(ready, unit_of(denoise)), device)
     return steady(made, ready)
 
 
@@ -101,20 +161,18 @@ def steady(planes: np.ndarray, ready: Prepared) -> np.ndarray:
     return flicker.steady(planes, ready.given[ready.present > 0], ready.head, float(ready.spacing[2]))
 
 
-def together(ready: Prepared) -> list[np.ndarray]:
-    """The planes that show head, MICRO a network run; the last run is filled up with the last plane."""
-    planes = np.flatnonzero(ready.head.any((1, 2)))
-    starts = range(0, len(planes), MICRO)
-    return [planes[np.minimum(np.arange(first, first + MICRO), len(planes) - 1)] for first in starts]
-
-
-def bound(ready: Prepared, target: str, rows: np.ndarray, device: str) -> dict[str, Tensor]:
-    """The condition of some planes."""
+def bound(ready: Prepared, target: str, part: Part, device: str) -> dict[str, Tensor]:
+    """The condition of a part."""
     return {
-        "given": torch.from_numpy(np.ascontiguousarray(ready.given[:, rows].swapaxes(0, 1))).to(device),
-        "present": torch.from_numpy(ready.present).expand(len(rows), -1).to(device),
-        "target": torch.full((len(rows),), CONTRASTS.index(target), device=device),
+        "given": torch.from_numpy(np.ascontiguousarray(part.of(ready.given).swapaxes(0, 1))).to(device),
+        "present": torch.from_numpy(ready.present).expand(len(part.planes), -1).to(device),
+        "target": torch.full((len(part.planes),), CONTRASTS.index(target), device=device),
     }
+
+
+def unit_of(denoise) -> int:
+    """What the sides that a network sees are multiples of; a mere function takes any."""
+    return getattr(denoise, "unit", 1)
 
 
 def runs(denoise, ready: Prepared, plan: Plan) -> int:
@@ -122,7 +180,7 @@ def runs(denoise, ready: Prepared, plan: Plan) -> int:
     evaluations = samplers.evaluations(
         plan.sampler, len(samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST)) - 1
     )
-    return (plan.samples * evaluations + hasattr(denoise, "expected")) * len(together(ready))
+    return (plan.samples * evaluations + hasattr(denoise, "expected")) * len(parts(ready, unit_of(denoise)))
 
 
 def samples(denoise, ready: Prepared, target: str, plan: Plan, device: str = "cpu", ran=None) -> Iterator[np.ndarray]:

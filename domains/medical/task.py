@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def translate(
         read` knows it with your key when the passport is gone; the passport tells how to take it out again.
     model: shipped model or a folder written by `difusa train`.
     device: cpu or cuda.
-    threads: number of CPU threads; bytes depend on it.
+    threads: number of CPU threads; bytes do not depend on it.
     progress: called with (done, total) network runs.
 
     Returns the report. Raises ValueError or OSError with the way out, also where the gate refuses the scan.
@@ -120,12 +121,13 @@ def draw(network, ready, to: str, plan, run: Run, device: str) -> list[np.ndarra
     from difusa.domains.medical.sampling import runs, samples
     from difusa.shared.samplers import evaluations
 
-    done, total = 0, runs(network, ready, plan)
+    done, total, one = 0, runs(network, ready, plan), Lock()
 
     def ran():
         nonlocal done
-        done += 1
-        run.progress(min(done, total), total)
+        with one:
+            done += 1
+            run.progress(min(done, total), total)
 
     run.counters.append(Counter(evaluations(plan.sampler, plan.steps)))
     return list(samples(network, ready, to, plan, device, ran))

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from difusa.domains.medical import codec, flicker, gate, intervals, lost, sampling, volumes
 from difusa.domains.medical.export import save
@@ -85,7 +86,7 @@ def test_the_exact_denoiser_of_one_picture_finds_it(painted, planes_alone):
     drawn = list(sampling.samples(knows, ready, "FLAIR", plan, ran=lambda: seen.append(1)))
     assert len(seen) == sampling.runs(knows, ready, plan)
     for one in drawn:
-        np.testing.assert_allclose(one, answer, atol=1e-5)
+        np.testing.assert_allclose(one[ready.head], answer[ready.head], atol=1e-5)
 
 
 def test_samples_have_the_spread_of_the_posterior(painted, planes_alone):
@@ -93,9 +94,34 @@ def test_samples_have_the_spread_of_the_posterior(painted, planes_alone):
     ready = volumes.prepare([painted[0]["T1"]], 4)
     gaussian = lambda x, sigma, **_: x * 0.25 / (0.25 + sigma**2)  # noqa: E731
     one = sampling.sample(gaussian, ready, "T2", sampling.Plan(steps=40), 0)
-    assert one.std() == pytest.approx(0.5, rel=0.03)
-    expected = np.exp(-ready.spacing[2] / sampling.Plan().together)
-    assert np.corrcoef(one[:-1].ravel(), one[1:].ravel())[0, 1] == pytest.approx(expected, abs=0.02)
+    assert one[ready.head].std() == pytest.approx(0.5, rel=0.03)
+    expected, both = np.exp(-ready.spacing[2] / sampling.Plan().together), ready.head[:-1] & ready.head[1:]
+    assert np.corrcoef(one[:-1][both], one[1:][both])[0, 1] == pytest.approx(expected, abs=0.02)
+
+
+def test_a_run_sees_the_head_of_its_planes(painted):
+    """Whole units about the head, with a margin; the rest is air; and how many threads there are changes no byte."""
+    ready = volumes.prepare([painted[0]["T1"]], 8)
+    head = np.zeros_like(ready.head)
+    head[1, 30:50, 20:60] = True
+    head[2, 40:90, 20:30] = True
+    ready = replace(ready, head=head)
+    (part,) = sampling.parts(ready, 8)
+    assert part.planes.tolist() == [1, 2, 2, 2]
+    for side, used in zip(part.box, (head.any((0, 2)), head.any((0, 1))), strict=True):
+        places = np.flatnonzero(used)
+        assert (side.stop - side.start) % 8 == 0 and side.stop - side.start >= sampling.SMALLEST
+        assert side.start <= max(0, places[0] - sampling.MARGIN) and side.stop >= min(
+            len(used), places[-1] + sampling.MARGIN
+        )
+    before, made = torch.get_num_threads(), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        made.append(sampling.sample(lambda x, sigma, **_: torch.tanh(x), ready, "T2", sampling.Plan(steps=2), 0))
+    torch.set_num_threads(before)
+    outside = np.ones_like(head)
+    outside[(part.planes[:, None, None], *np.ogrid[part.box])] = False
+    assert (made[0] == made[1]).all() and (made[0][outside] == codec.blank("T2")).all()
 
 
 def test_planes_without_head_stay_air(painted, planes_alone):
@@ -106,7 +132,7 @@ def test_planes_without_head_stay_air(painted, planes_alone):
     plan, whole = sampling.Plan(samples=1, steps=2), sampling.sample(noisy, ready, "T2", sampling.Plan(steps=2), 0)
     part = replace(ready, head=head)
     (one,) = sampling.samples(noisy, part, "T2", plan, ran=lambda: seen.append(1))
-    assert (one[[0, 2]] == codec.blank("T2")).all() and (one[[1, 3]] == whole[[1, 3]]).all()
+    assert (one[[0, 2]] == codec.blank("T2")).all() and (one[head] == whole[head]).all()
     assert len(seen) == sampling.runs(noisy, part, plan)
 
 
