@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 
 
 @contextmanager
@@ -16,8 +17,7 @@ def hidden(*names: str):
             del sys.modules[name]
 
 
-def monai_nets():
-    """The module monai.networks.nets, without transformers: it would load that, five seconds, for one network of its many."""
+def monai(module: str = "networks.nets"):
+    """A module of MONAI, without transformers: MONAI would load that, five seconds, for one network of its many."""
     with hidden("transformers"):
-        from monai.networks import nets
-    return nets
+        return import_module(f"monai.{module}")

@@ -47,11 +47,9 @@ def speed(setup: Setup) -> None:
     first = next(iter(volumes))
     for name, shape in volumes.items():
         pairs = {"simulated": volume(setup, name, shape)}
-        real = [
-            setup.asked.data and Path(setup.asked.data) / "medical" / "nifti" / REAL.format(c) for c in ("T1", "T2")
-        ]
-        if all(p and p.exists() for p in real) and shape == VOLUMES["182 x 218 x 182"]:
-            pairs["real"] = tuple(real)
+        real = measured(setup)
+        if real and shape == VOLUMES["182 x 218 x 182"]:
+            pairs["real"] = real
         for kind, (scan, truth) in pairs.items():
             for samples in (1, setup.samples) if name == first and kind == "simulated" else (1,):
                 row = setup.store.row(
@@ -60,6 +58,15 @@ def speed(setup: Setup) -> None:
                     settings={"samples": samples, "steps": setup.steps, "threads": setup.usual(setup.asked.threads, 2, 1)},
                 )  # fmt: skip
                 setup.tell(row, ("seconds", "peak_memory_mib", "through_plane", "in_plane"))
+
+
+def measured(setup: Setup) -> tuple[Path, Path] | None:
+    """T1 and T2 of a real patient on that grid, where the data folder holds them."""
+    try:
+        paths = tuple(setup.folder / "medical" / "nifti" / REAL.format(c) for c in ("T1", "T2"))
+    except FileNotFoundError:
+        return None
+    return paths if all(p.exists() for p in paths) else None
 
 
 def score_of(setup: Setup, model, scan: Path, truth: Path, samples: int):

@@ -27,15 +27,15 @@ class Arm:
     simulated: bool
 
     def rows(self, real: list[segmenting.Example], painted: list[segmenting.Example], seed: int):
-        """The planes, and how often each is drawn: with both kinds, each kind half of the time."""
+        """The planes, and how often each is drawn: real and simulated ones half of the time, where there are both, and of the
+        real ones those that bear lesions half of the time."""
         order = stream(seed, 0, 8).permutation(len(real))
-        sick = [int(k) for k in order if real[k][1].sum() >= 20][: self.sick]
-        well = [int(k) for k in order if real[k][1].sum() == 0][: self.well]
-        mine = [real[k] for k in sick + well]
-        other = painted if self.simulated else []
-        both = bool(mine) and bool(other)
-        chances = np.concatenate([np.full(len(p), (0.5 if both else 1.0) / len(p)) for p in (mine, other) if p])
-        return mine + list(other), chances
+        sick = [real[k] for k in order if real[k][1].sum() >= 20][: self.sick]
+        well = [real[k] for k in order if real[k][1].sum() == 0][: self.well]
+        other = list(painted) if self.simulated else []
+        kinds = [(p, w) for p, w in ((sick, 1), (well, 1), (other, 2 if sick or well else 1)) if p]
+        chances = np.concatenate([np.full(len(p), w / len(p)) for p, w in kinds])
+        return [plane for p, _ in kinds for plane in p], chances / chances.sum()
 
 
 ARMS = (
@@ -84,7 +84,7 @@ def synthetic(setup: Setup, people: int) -> list[segmenting.Example]:
 
 def helps(setup: Setup) -> None:
     """Each arm by each seed: the same network and steps, Dice over all voxels of the tested patient."""
-    people, steps = setup.usual(None, 60, 6), setup.usual(None, 500, 30)
+    people, steps = setup.usual(None, 60, 6), setup.usual(None, 400, 30)
     learns, tested = real(setup, LEARNS), real(setup, TESTED)
     painted = synthetic(setup, people)
 
@@ -95,7 +95,7 @@ def helps(setup: Setup) -> None:
                 rows, chances = arm.rows(learns, painted, seed)
                 examples = segmenting.among(rows, SIZE, seed, chances)
                 made = segmenting.trained(
-                    examples, len(CONTRASTS), 2, steps=steps, seed=seed, weights=(1.0, 5.0), device=setup.asked.device
+                    examples, len(CONTRASTS), 2, steps=steps, seed=seed, weights=(1.0, 30.0), device=setup.asked.device
                 )
                 yield pooled(made, tested)
 

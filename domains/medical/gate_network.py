@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from difusa.domains.medical import codec
 from difusa.domains.medical.scan import CONTRASTS
-from difusa.shared.imports import monai_nets
+from difusa.shared.imports import monai
 
 SIDE, PIXEL = 72, 3  # pixels along an edge of what is seen, and millimetres of one
 FLAWS = {  # what is wrong -> how the gate says it
@@ -30,7 +30,7 @@ class Looks(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96)):
         super().__init__()
-        self.body = monai_nets().ResNet(
+        self.body = monai().ResNet(
             "basic", [1, 1, 1, 1], list(widths), spatial_dims=2, n_input_channels=1, conv1_t_size=5, conv1_t_stride=2,
             feed_forward=False,
         )  # fmt: skip

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from difusa.domains.medical.scan import CONTRASTS
 from difusa.shared.denoisers import Preconditioned
-from difusa.shared.imports import monai_nets
+from difusa.shared.imports import monai
 from difusa.shared.precision import reduced
 from difusa.shared.spaces import per_row
 
@@ -35,7 +35,7 @@ def unhaar(x: Tensor, dimensions: int = 2) -> Tensor:
 
 def unet(planes: int, out: int, channels, layers: int, dimensions: int):
     """MONAI's DiffusionModelUNet without attention, so that it fits any size that its halvings divide."""
-    return monai_nets().DiffusionModelUNet(
+    return monai().DiffusionModelUNet(
         spatial_dims=dimensions,
         in_channels=planes,
         out_channels=out,

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from difusa.domains.medical.network import check_size, flags, masked, spread, unet
 from difusa.domains.medical.scan import CONTRASTS
-from difusa.shared.imports import monai_nets
+from difusa.shared.imports import monai
 from difusa.shared.training import adversarial
 from difusa.shared.training.recipe import parse
 
@@ -22,7 +22,7 @@ def critic_of(planes: int, channels: int, dimensions: int, spectral: bool) -> nn
     norm = (
         None if spectral else "INSTANCE"
     )  # batches hold several contrasts, so statistics of a batch would tell them apart
-    made = monai_nets().PatchDiscriminator(
+    made = monai().PatchDiscriminator(
         spatial_dims=dimensions, channels=channels, in_channels=planes, norm=norm, bias=spectral
     )
     return adversarial.spectral(made) if spectral else made

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from difusa.shared.imports import monai_nets
+from difusa.shared.imports import monai
 from difusa.shared.seeds import stream
 
 CLASSES = ("other", "fluid", "grey matter", "white matter")
@@ -22,7 +22,7 @@ Example = tuple[np.ndarray, np.ndarray]  # picture [planes, rows, columns] float
 def network(planes: int, classes: int, seed: int) -> nn.Module:
     """MONAI's UNet of 0.4 million weights, the same for the same seed."""
     torch.manual_seed(seed)
-    nets = monai_nets()
+    nets = monai()
     return nets.UNet(2, planes, classes, channels=(16, 32, 64, 96), strides=(2, 2, 2), num_res_units=1, norm="instance")
 
 
@@ -30,15 +30,23 @@ def trained(
     examples: Callable[[int], Example], planes: int, classes: int, *, steps: int, seed: int = 0, batch: int = 8,
     weights: tuple[float, ...] | None = None, device: str = "cpu",
 ) -> nn.Module:  # fmt: skip
-    """The network after `steps` steps of Adam on the cross entropy of examples 0, 1, 2, ...; weights: of the classes."""
+    """The network after `steps` steps of Adam on the cross entropy of examples 0, 1, 2, ...
+
+    weights: of the classes, where some are rare; then the soft Dice loss of all but the first is added (Milletari et al. 2016),
+    without which a network of few lesions calls everything well.
+    """
     made = network(planes, classes, seed).to(device).train()
     optimiser = torch.optim.AdamW(made.parameters(), 2e-3, weight_decay=1e-4)
     falling = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     by = None if weights is None else torch.tensor(weights, device=device)
+    overlap = by is not None and monai("losses").DiceLoss(False, to_onehot_y=True, softmax=True, batch=True)
     for step in range(steps):
         rows = [examples(step * batch + k) for k in range(batch)]
         picture, labels = (torch.from_numpy(np.stack([r[k] for r in rows])).to(device) for k in (0, 1))
-        loss = nn.functional.cross_entropy(made(picture), labels.long(), by)
+        answer = made(picture)
+        loss = nn.functional.cross_entropy(answer, labels.long(), by)
+        if overlap:
+            loss = loss + overlap(answer, labels[:, None])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
