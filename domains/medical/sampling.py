@@ -28,7 +28,7 @@ class Plan:
     steps: int = 5
     seed: int = 0
     sampler: str = "dpmpp_2m"
-    together: float = 4.0
+    together: float = 10.0
 
     def __post_init__(self):
         if self.samples < 1 or self.steps < 1 or not self.together >= 0:
