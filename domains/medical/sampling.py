@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from difusa.domains.medical import codec, flicker
@@ -17,6 +18,7 @@ from difusa.shared.spaces import Euclidean
 
 MICRO = 4  # planes a network run: fixed, so that bytes do not depend on anything else
 MARGIN, SMALLEST = 8, 64  # pixels about the head of a run's planes, and least side of what it sees
+AIR = 4  # pixels: what comes out further from the head is none
 LOWEST, HIGHEST = 0.02, 3.0  # sigmas: samples start about what is expected, not about nothing
 
 
@@ -112,7 +114,7 @@ def expected(denoise, ready: Prepared, target: str, device: str = "cpu", ran=Non
             ran()
 
     each(work, parts(ready, unit_of(denoise)), device)
-    return steady(found, ready)
+    return finished(found, ready, codec.blank(target))
 
 
 def sample(
@@ -153,12 +155,14 @@ def sample(
         part.into(made, out[:, 0].float().cpu().numpy())
 
     each(work, parts(ready, unit_of(denoise)), device)
-    return steady(made, ready)
+    return finished(made, ready, codec.blank(target))
 
 
-def steady(planes: np.ndarray, ready: Prepared) -> np.ndarray:
-    """Planes on the grid of `ready` without flicker."""
-    return flicker.steady(planes, ready.given[ready.present > 0], ready.head, float(ready.spacing[2]))
+def finished(planes: np.ndarray, ready: Prepared, blank: float) -> np.ndarray:
+    """Planes on the grid of `ready` without flicker; further than AIR pixels from the head there is nothing but air."""
+    near = binary_dilation(ready.head, np.ones((1, 3, 3)), AIR)
+    even = flicker.steady(planes, ready.given[ready.present > 0], ready.head, float(ready.spacing[2]))
+    return np.where(near, even, np.float32(blank))
 
 
 def bound(ready: Prepared, target: str, part: Part, device: str) -> dict[str, Tensor]:

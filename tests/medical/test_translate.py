@@ -122,6 +122,8 @@ def test_a_run_sees_the_head_of_its_planes(painted):
     outside = np.ones_like(head)
     outside[(part.planes[:, None, None], *np.ogrid[part.box])] = False
     assert (made[0] == made[1]).all() and (made[0][outside] == codec.blank("T2")).all()
+    air = made[0][1, :, 20] == codec.blank("T2")
+    assert air[29 - sampling.AIR] and not air[30 - sampling.AIR]
 
 
 def test_planes_without_head_stay_air(painted, planes_alone):
