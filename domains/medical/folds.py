@@ -5,6 +5,7 @@ precedes is trained once and copied. Run again, it goes on where it stopped.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import tyro
 
+from difusa.domains.medical import data
 from difusa.domains.medical.bench_setup import BASELINES, MODEL
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -52,10 +54,10 @@ def folds(
 
 def trained_on() -> tuple[str, ...]:
     """The real patients that the models that ship have seen. Raises ValueError without the data."""
-    from difusa.apps.train import data_folder
-    from difusa.domains.medical import data
-
-    return tuple(p for p in data.patients(data.sets(data_folder(None))) if p not in data.CALIBRATE + data.TEST)
+    folder = os.environ.get("DIFUSA_DATA")
+    if not folder:
+        raise ValueError("no data: name a folder by the environment variable DIFUSA_DATA")
+    return tuple(p for p in data.patients(data.sets(folder)) if p not in data.CALIBRATE + data.TEST)
 
 
 def shortened(text: str, share: float) -> str:
