@@ -75,8 +75,8 @@ INTRODUCED = {  # section -> title, words
         "A segmenter of lesions (MONAI UNet, T1, T2 and FLAIR) that learned from one real patient (cross-07), from "
         "simulated people with lesions, or from both; the same steps each; tested on every plane of cross-19. TRTR: real "
         "trained and tested; TSTR: synthetic trained, real tested. Rare: one plane with lesions to 20 without. Intervals "
-        "over seeds, which also draw the few planes: they say nothing of other patients. The one learned from bears 1,300 voxels of "
-        "lesions in 23 planes, the one tested 49,669 in 79: that is all that the arms without simulated people have.",
+        "over seeds, which also draw the few planes: they say nothing of other patients. The one learned from bears 1,300 voxels "
+        "of lesions in 23 planes, the one tested 49,669 in 79: that is all that the arms without simulated people have.",
     ),
     "progression": (
         "Progression",
