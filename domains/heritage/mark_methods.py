@@ -1,6 +1,7 @@
 """The marks of pictures that `difusa bench watermark` compares: each makes marked and unmarked pictures, and reads one."""
 
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,9 @@ from difusa.domains.heritage.cases import crops
 from difusa.shared.watermark import grain, grain_reading, issued, noise_reading
 
 KEY = hashlib.sha256(b"the bench's own key").digest()
+PEERS = Path(".local/bench-peers")  # of `make bench-peers-env`: packages whose own pins would break the rest
 STRENGTH = 3.0  # grey levels of the grain: 38.6 dB
+PEER = 100  # pictures of a peer: RivaGAN takes a second to write one, and another to read it
 BITS = {"DwtDct": 48, "RivaGAN": 32}  # of the peers' marks; RivaGAN's network has 32
 
 
@@ -27,6 +30,7 @@ class Method:
     plain: Callable[[int], np.ndarray]
     read: Callable[[np.ndarray], tuple[float, int | None]]
     paired: bool = True
+    most: int | None = None
 
 
 def in_generation(network, count: int, store: Path) -> Method:
@@ -67,7 +71,7 @@ def after_the_fact(data: Path, count: int) -> Method:
     """Held-out pictures with the grain, each with a payload of its own."""
     picture = pictures(data, count)
 
-    @lru_cache(64)
+    @lru_cache(count)
     def marked(k: int) -> np.ndarray:
         return grain.embed(picture(k), KEY, payload(k), strength=STRENGTH).picture
 
@@ -83,9 +87,14 @@ def payload(k: int) -> int:
 
 
 def peer(name: str, data: Path, count: int) -> Method:
-    """One of the package invisible-watermark. Raises ModuleNotFoundError without it."""
-    from imwatermark import WatermarkDecoder, WatermarkEncoder
+    """One of the package invisible-watermark, installed or in PEERS. Raises ModuleNotFoundError without it."""
     from scipy.stats import binom
+
+    sys.path.append(str(PEERS))
+    try:
+        from imwatermark import WatermarkDecoder, WatermarkEncoder
+    finally:
+        sys.path.remove(str(PEERS))
 
     kind, picture = name[0].lower() + name[1:].replace("GAN", "Gan"), pictures(data, count)
     bits = np.unpackbits(np.frombuffer(KEY, np.uint8))[: BITS[name]].tolist()
@@ -94,7 +103,7 @@ def peer(name: str, data: Path, count: int) -> Method:
     encoder, decoder = WatermarkEncoder(), WatermarkDecoder("bits", len(bits))
     encoder.set_watermark("bits", bits)
 
-    @lru_cache(64)
+    @lru_cache(PEER)
     def marked(k: int) -> np.ndarray:
         return encoder.encode(np.ascontiguousarray(picture(k)[..., ::-1]), kind)[..., ::-1].copy()
 
@@ -103,13 +112,13 @@ def peer(name: str, data: Path, count: int) -> Method:
         right = int((np.array(found).astype(int) == bits).sum())
         return float(binom.sf(right - 1, len(bits), 0.5)), None
 
-    return Method(name, marked, picture, read)
+    return Method(name, marked, picture, read, most=PEER)
 
 
 def pictures(data: Path, count: int) -> Callable[[int], np.ndarray]:
     """Crops of 256 pixels of held-out pictures, then of training ones, which no mark of this kind was fitted to."""
     chosen = held(data, count)
-    return lru_cache(256)(lambda k: chosen[k].pixels())
+    return lru_cache(count)(lambda k: chosen[k].pixels())
 
 
 @lru_cache(2)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from difusa.domains.materials import keyed_kinds
 from difusa.domains.materials.decoding import Rules
 from difusa.domains.materials.elements import NUMBERS, SYMBOLS
 from difusa.domains.materials.sampling import ATTEMPT, Order
@@ -37,10 +38,14 @@ class Asked:
     targets: tuple[Target, ...] = ()
     note: str = ""
 
-    def order(self, seed: int, index: int, attempt: int = 0) -> Order:
-        """What sample `index` is to be at its attempt, by its own random stream: a template, as often as in the data."""
+    def order(self, seed: int, index: int, attempt: int = 0, noise: int | None = None) -> Order:
+        """What sample `index` is to be at its attempt, by its own random stream: a template, as often as in the data; its kind
+        by the key's `noise`, where there is one."""
         rng = stream(seed, index, TEMPLATE + ATTEMPT * attempt)
-        row = int(self.rows[rng.integers(len(self.rows))])
+        rows = self.rows
+        if noise is not None and not self.free:
+            rows = keyed_kinds.lent(self.templates, rows, noise, index, attempt)
+        row = int(rows[rng.integers(len(rows))])
         template = self.templates.template(row)
         wish = None
         if self.targets:

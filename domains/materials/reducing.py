@@ -1,11 +1,14 @@
 """A crystal as the network sees it: the Niggli-reduced primitive cell, made to obey its space group exactly."""
 
+import os
 import warnings
 
 import numpy as np
 
 from difusa.domains.materials.crystal import Crystal
 from difusa.domains.materials.symmetry import Template, cell_of, strain_of, template_of
+
+os.environ.setdefault("SPGLIB_WARNING", "OFF")  # what spglib cannot do is raised; it need not write to the terminal too
 
 LOOSE, TIGHT = 0.1, 0.01  # angstrom, how far atoms may lie from where a space group has them
 TINY = 1e-3  # the same for a cell that was made to obey

@@ -84,9 +84,9 @@ class Template:
         return (self.turns @ tensors[..., None, :, :] @ self.turns.transpose(0, 2, 1)).mean(-3)
 
     def sites(self, shifts: np.ndarray) -> np.ndarray:
-        """Shifts [n, 3] that obey the group and move the sites' centre nowhere, of free ones; those of first sites count."""
-        moved = np.einsum("nij,nj->ni", self.spread, shifts[self.orbit])
-        return moved - moved.mean(0)
+        """Shifts [..., n, 3] that obey the group and move the sites' centre nowhere, of free ones; those of first sites count."""
+        moved = np.einsum("nij,...nj->...ni", self.spread, shifts[..., self.orbit, :])
+        return moved - moved.mean(-2, keepdims=True)
 
 
 def free_template(frac: np.ndarray) -> Template:

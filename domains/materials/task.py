@@ -149,7 +149,7 @@ def drawn(network, asked, use, indices: range, run: Run, look=None, tell=None) -
 
     found, left, again = {}, list(indices), 0
     for attempt in range(ATTEMPTS):
-        orders = [asked.of(i).order(use.plan.seed, i, attempt) for i in left]
+        orders = [asked.of(i).order(use.plan.seed, i, attempt, use.plan.noise) for i in left]
 
         def watch(denoise):
             return run.counted(denoise)

@@ -73,8 +73,9 @@ def aligned(picture: np.ndarray, *, where: np.ndarray | None = None, search: boo
     tile = folded(*residual(grey, weight))
     best = placed(tile)
     if search and best.fit < SURE:
-        other = max((looked(grey, weight, *one) for one in candidates(grey, weight)), key=_fit)
-        other = max([other, *(looked(grey, weight, *one) for one in near(other.turn, other.scale))], key=_fit)
+        other = max((found for one in candidates(grey, weight) for found in looked(grey, weight, *one)), key=_fit)
+        sides = (found for one in near(other.turn, other.scale) for found in looked(grey, weight, *one))
+        other = max([other, *sides], key=_fit)
         if other.fit >= max(TURNED, best.fit):
             return other
     return best if best.fit >= MOVED else Aligned(whitened(band() @ tile.ravel()), best.fit)
@@ -136,7 +137,7 @@ def whitened(waves: np.ndarray) -> np.ndarray:
 
 
 def candidates(grey: np.ndarray, weight: np.ndarray) -> list[tuple[float, float]]:
-    """The turns (degrees) and scales at which the spectrum of the picture's middle has most of the public waves."""
+    """The turns (degrees, of half a turn) and scales at which the spectrum of the middle has most of the public waves."""
     middle, _ = residual(*(cut(x, WINDOW) for x in (grey, weight)))
     size = 2 * WINDOW
     window = np.outer(*(np.hanning(n + 2)[1:-1] for n in middle.shape))
@@ -158,7 +159,7 @@ def candidates(grey: np.ndarray, weight: np.ndarray) -> list[tuple[float, float]
             found.append(one)
         if len(found) == TRIED:
             break
-    return [(t + half, s) for t, s in found for half in (0.0, 180.0)]
+    return found
 
 
 def near(turn: float, scale: float) -> list[tuple[float, float]]:
@@ -167,8 +168,8 @@ def near(turn: float, scale: float) -> list[tuple[float, float]]:
     return [(turn + a, scale * b) for a, b in sides]
 
 
-def looked(grey: np.ndarray, weight: np.ndarray, turn: float, scale: float) -> Aligned:
-    """The middle of a picture turned (degrees) and scaled back, then aligned."""
+def looked(grey: np.ndarray, weight: np.ndarray, turn: float, scale: float) -> list[Aligned]:
+    """The middle of a picture turned (degrees) and scaled back, then aligned; and turned half a turn further."""
     from scipy.ndimage import affine_transform
 
     size = tuple(min(WINDOW, max(8, round(n / scale))) for n in grey.shape)
@@ -176,7 +177,9 @@ def looked(grey: np.ndarray, weight: np.ndarray, turn: float, scale: float) -> A
     matrix = scale * np.array([[c, -s], [s, c]])
     offset = (np.array(grey.shape) - 1) / 2 - matrix @ ((np.array(size) - 1) / 2)
     back = (affine_transform(x, matrix, offset, size, order=1, mode="constant") for x in (grey, weight))
-    return placed(folded(*residual(*back)), turn, scale)
+    white, weight = residual(*back)
+    further = placed(folded(white[::-1, ::-1], weight[::-1, ::-1]), turn + 180, scale)
+    return [placed(folded(white, weight), turn, scale), further]
 
 
 def cut(plane: np.ndarray, size: int) -> np.ndarray:

@@ -1,15 +1,19 @@
-"""The mark of crystals: keyed noise in what is drawn, read with the tags; nothing without the key or with another order."""
+"""The mark of crystals: keyed noise and a keyed kind of template, read with the tags; nothing without the key."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest, kstest
 
-from difusa.domains.materials import marks
+from difusa.domains.materials import keyed_kinds, marks
+from difusa.domains.materials.reducing import standard
 from difusa.domains.materials.task import generate
 from difusa.domains.materials.templates import read as lent
 from difusa.domains.models import find
 from difusa.shared.passport.keys import mine
+from difusa.shared.watermark.issued import keyed
 
 
 @pytest.fixture(scope="module")
@@ -19,25 +23,45 @@ def drawn(tmp_path_factory):
     return [marks.written(f.read_text()) for f in sorted(out.glob("*.cif"))]
 
 
-def test_drawn_crystals_are_read_with_the_key_and_with_no_other(drawn):
-    templates, _ = lent(find("materials", domain="materials").folder)
-    ours, others = [], []
+@pytest.fixture(scope="module")
+def templates():
+    return lent(find("materials", domain="materials").folder)[0]
+
+
+def test_drawn_crystals_are_read_with_the_key_and_with_no_other(drawn, templates):
+    ours = [marks.read(c, mine().secret, templates) for c in drawn]
+    others = [marks.read(c, b"another key of thirty-two bytes!", templates) for c in drawn]
+    assert np.median([r.p_value for r in ours]) < 1e-3 < min(r.p_value for r in others) * 20  # six at once
+    assert not any(r.reason for r in ours)
+
+
+def test_symmetry_tells_of_the_key_in_another_order_and_cell(drawn, templates):
+    rng = np.random.default_rng(0)
     for crystal in drawn:
-        template = marks.template_of(crystal, templates)
-        ours.append(marks.read(crystal, mine().secret, template))
-        others.append(marks.read(crystal, b"another key of thirty-two bytes!", template))
-    assert np.median(ours) < 0.01 < min(others) * 20  # six at once
-    jittered = replace(drawn[0], frac=(drawn[0].frac + 0.005) % 1)
-    assert marks.read(jittered, mine().secret, marks.template_of(jittered, templates)) < 0.3
+        order, own = rng.permutation(len(crystal)), keyed(mine().secret, crystal.tags["seed"])
+        moved = replace(crystal, numbers=crystal.numbers[order], frac=(crystal.frac[order] + rng.random(3)) % 1)
+        large = standard(moved)
+        kinds = [keyed_kinds.kinds_of(c) for c in (crystal, moved, large)]
+        assert kinds[0] == kinds[1] == kinds[2]
+        told = marks.read(moved, mine().secret, templates)
+        assert told.reason and told.p_value == keyed_kinds.chance(kinds[0], own, crystal.tags["index"])
 
 
-def test_says_why_it_cannot_read(drawn):
-    templates, _ = lent(find("materials", domain="materials").folder)
-    bare = replace(drawn[0], tags={})
-    with pytest.raises(ValueError, match="no tag tells"):
-        marks.template_of(bare, templates)
-    with pytest.raises(ValueError, match="sites"):
-        marks.read(
-            replace(drawn[0], numbers=drawn[0].numbers[:1], frac=drawn[0].frac[:1]),
-            mine().secret, marks.template_of(drawn[0], templates),
-        )  # fmt: skip
+def test_the_key_lends_each_kind_as_often_as_it_occurs_and_its_chance_is_uniform(templates):
+    rows = np.arange(len(templates))
+    lot = [keyed_kinds.lent(templates, rows, 5, k, 0) for k in range(400)]
+    names = keyed_kinds.kinds(templates)
+    common, count = Counter(names).most_common(1)[0]
+    seen = sum(names[r[0]] == common for r in lot)
+    assert binomtest(seen, len(lot), count / len(names)).pvalue > 1e-3
+    assert all(len(r) == names.count(names[r[0]]) for r in lot[:20])
+    assert kstest([np.exp(-keyed_kinds.number(7, k, 0, common)) for k in range(2000)], "uniform").pvalue > 1e-3
+
+
+def test_says_why_it_cannot_read(drawn, templates):
+    with pytest.raises(ValueError, match="no tags tell"):
+        marks.read(replace(drawn[0], tags={}), mine().secret, templates)
+    told = marks.read(replace(drawn[0], tags=drawn[0].tags | {"template": "none"}), mine().secret, templates)
+    assert "which template" in told.reason
+    few = replace(drawn[0], numbers=drawn[0].numbers[:1], frac=drawn[0].frac[:1])
+    assert "sites" in marks.read(few, mine().secret, templates).reason
