@@ -78,6 +78,8 @@ def read(crystal: Crystal, secret: bytes, templates: Templates) -> Reading:
     try:
         fits = Fits.of(crystal, template_of(crystal, templates), templates)
     except Unreadable as why:
+        if "prototype" in crystal.tags:
+            raise
         kinds = keyed_kinds.kinds_of(crystal)
         return Reading(keyed_kinds.chance(kinds, own, index), f"only its symmetry could be read: {why}")
     return Reading(fits.chance(own, index))
@@ -127,8 +129,11 @@ class Fits:
         free, ends = parameters(crystal, template)
         if (apart := misplaced(crystal, template, free, ends)) > APART:
             raise Unreadable(f"sites lie {apart:.2g} angstrom from where they were drawn: another origin or order")
-        elements = crystal.numbers[np.unique(template.even)].astype(int) - 1
-        share = keyed_kinds.shares(templates)[keyed_kinds.of_template(template)] if template.spacegroup else None
+        elements, share = crystal.numbers[np.unique(template.even)].astype(int) - 1, None
+        if "prototype" in crystal.tags:  # elements and template were the composition's, not the key's
+            elements = elements[:0]
+        elif template.spacegroup:
+            share = keyed_kinds.shares(templates)[keyed_kinds.of_template(template)]
         made = cls(template, free, ends, elements, np.zeros(0), share)
         rng = stream(keyed(b"strangers' noise, known to all", 0), 0)
         shifts = template.sites(rng.standard_normal((STRANGERS, len(template), 3), dtype=np.float32))
@@ -144,7 +149,7 @@ class Fits:
             starts[:, orbit] += moves[:, site]
         off = 2 * np.pi * (self.ends - Plan.sigma_max * starts[:, *self.free] / PERIOD)
         own = kinds[:, np.arange(len(self.elements)), self.elements]
-        said = KINDS * own - np.log(np.exp(KINDS * kinds).mean(-1))
+        said = KINDS * own - np.log(np.exp(KINDS * kinds[:, : own.shape[1]]).mean(-1))
         return PLACES * np.cos(off).sum(-1) + said.sum(-1)
 
     def lent(self, number):

@@ -4,6 +4,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,8 @@ def predict(
     seed: int = 0,
     sampler: str = "dpmpp_2m",
     report: Path | None = None,
+    passport: bool = True,
+    watermark: bool = True,
     model: str = "materials",
     device: str = "cpu",
     threads: int | None = None,
@@ -61,6 +64,10 @@ def predict(
     seed: the same seed gives the same bytes.
     sampler: one of the core's samplers.
     report: another JSON file for the run's figures.
+    passport: stamp each crystal, and write OUT.passport.json, by which `difusa verify` knows them. The stamps are part of the
+        bytes and depend on your keys.
+    watermark: draw the starting noise from your key, as in `difusa materials generate`. Here it moves free coordinates alone, so
+        proposals without any carry no mark.
     model: shipped model or a folder written by `difusa train`.
     device: cpu or cuda.
     threads: number of CPU threads; bytes depend on it.
@@ -72,8 +79,11 @@ def predict(
     """
     from difusa.domains.materials.asked import groups_of
     from difusa.domains.materials.describe import described, figures
+    from difusa.shared.watermark.issued import keyed_plan
 
     use = ready(out, count, batch, threads, model, steps=steps, seed=seed, sampler=sampler, calm=CALM)
+    plan, mark = keyed_plan(use.plan, watermark)
+    use = replace(use, plan=plan)
     wanted = parse_formula(formula, use.templates)
     groups = groups_of(spacegroup, crystal_system)
     if free and groups:
@@ -92,7 +102,7 @@ def predict(
                     tell=None if groups else lambda n, first=first: run.progress(first + n, count),
                 )  # fmt: skip
                 for i, (order, name), one in zip(indices, part, made):
-                    tags = use.tags(i) | {"lent": order.template.spacegroup, "prototype": name}
+                    tags = use.tags(i) | {"lent": order.template.spacegroup, "prototype": name} | use.lent(order.row)
                     crystal = described(one.crystal, tags)
                     kept += (fits := not groups or crystal.tags["spacegroup"] in groups)
                     crystals += [crystal] if fits and len(crystals) < count else []
@@ -109,11 +119,13 @@ def predict(
         told = {
             "formula": formula, "count": len(crystals), "asked_for": count, "out": use.out, "plan": repr(use.plan),
             "symmetrised": symmetrised, "constraints": {"spacegroup": spacegroup, "crystal_system": crystal_system, "free": free},
-            "prototypes": len({c.tags["prototype"] for c in crystals} - {0}), **figures(crystals, seconds),
+            "watermark": mark, "prototypes": len({c.tags["prototype"] for c in crystals} - {0}), **figures(crystals, seconds),
         }  # fmt: skip
         if len(crystals) < count:
             print(f"{len(crystals)} of {count} proposals: no more keep the symmetry asked for", file=sys.stderr)
         run.write(use.out / REPORT, **told)
+        if passport:
+            use.sign(run.verb, len(crystals), mark)
         return run.write(report, **told)
 
 
@@ -190,7 +202,7 @@ def proposals(
         taken[k] += 1
         template = templates.template(candidate.row)
         first, where = np.unique(template.orbit, return_inverse=True)
-        orders.append((Order(template, np.array(candidate.kinds)[where]), k + 1))
+        orders.append((Order(template, np.array(candidate.kinds)[where], row=candidate.row), k + 1))
     return orders
 
 

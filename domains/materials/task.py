@@ -133,11 +133,6 @@ def generate(
         return run.write(report, **told)
 
 
-def lent(plan, order) -> dict:
-    """The tag that a marked crystal is read by."""
-    return {} if plan.noise is None else {"template": order.row if order.row >= 0 else "free"}
-
-
 def drawn(network, asked, use, indices: range, run: Run, look=None, tell=None) -> tuple[list, int]:
     """The crystals of these samples, told; and how many draws did not obey the symmetry asked for and were made again. tell(n):
     called when n of them are drawn, where none can disobey.
@@ -159,7 +154,7 @@ def drawn(network, asked, use, indices: range, run: Run, look=None, tell=None) -
             tell=None if asked.groups else tell,
         )  # fmt: skip
         for i, order, one in zip(left, orders, made):
-            crystal = described(one.crystal, use.tags(i) | {"lent": order.template.spacegroup} | lent(use.plan, order))
+            crystal = described(one.crystal, use.tags(i) | {"lent": order.template.spacegroup} | use.lent(order.row))
             if asked.of(i).obeyed(crystal.tags["spacegroup"]):
                 found[i] = crystal
         left = [i for i in left if i not in found]

@@ -28,6 +28,10 @@ class Ready:
         """What every crystal of the run carries."""
         return {"seed": self.plan.seed, "index": index, "model": self.model.sha256}
 
+    def lent(self, row: int) -> dict:
+        """The tag that the mark of a crystal is read by; row: of its template, -1 for none."""
+        return {} if self.plan.noise is None else {"template": row if row >= 0 else "free"}
+
     def sign(self, verb: str, count: int, mark: dict | None = None) -> None:
         """The passport of the folder, and the stamps of its crystals; mark: {"key", "scheme"} of their watermark."""
         from difusa.shared.passport import Facts, attach, named

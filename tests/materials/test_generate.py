@@ -123,13 +123,13 @@ def test_what_no_draw_can_obey_is_refused_before_any_work(wrong, why, options, t
 def test_prediction_places_the_composition_and_nothing_else(options, tmp_path):
     from difusa.domains.materials.predicting import predict
 
-    figures = predict("LiI", out=tmp_path / "a", count=4, seed=1, **options)
+    figures = predict("LiI", out=tmp_path / "a", count=4, seed=1, passport=False, **options)
     made = drawn(tmp_path / "a")
     assert len(made) == 4 and all(sorted(set(c.numbers.tolist())) == [3, 53] for c in made)
     assert all((c.numbers == 3).sum() == (c.numbers == 53).sum() for c in made)
     assert made[0].tags["spacegroup"] == 225 and made[0].tags["prototype"] == 1
     assert figures["network_evaluations"] <= 5
-    predict("LiI", out=tmp_path / "b", count=1, seed=1, **options)
+    predict("LiI", out=tmp_path / "b", count=1, seed=1, passport=False, **options)
     assert (tmp_path / "a" / "00000.cif").read_text() == (tmp_path / "b" / "00000.cif").read_text()
 
 
