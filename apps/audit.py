@@ -21,6 +21,7 @@ def audit(
     attributes: Path | None = None,
     real_attributes: Path | None = None,
     label: str | None = None,
+    skin: bool = False,
     sources: Path | None = None,
     target: Path | None = None,
     style: str | None = None,
@@ -50,6 +51,8 @@ def audit(
     attributes: CSV of what is known of the synthetic things, whose column file (or id, or name) names them.
     real_attributes: the same for the real things and the hold-out.
     label: column that a model trained on the set should tell, for usefulness.
+    skin: of pictures: compare by skin tone too, measured on each face's cheeks and forehead (individual typology angle). Light
+        and the colours of the photograph go into it, so only pictures taken alike can be compared.
     sources: TOML list of the sources of the training data, with licence and credit.
     target: TOML file of wanted shares: [shares.ATTRIBUTE] group = share, and source = where they come from.
     style: column (artist, say) by whose values the nearest sources are told; with it, or with sources, REPORT.nearest.csv
@@ -93,6 +96,8 @@ def audit(
         other = taken(folder, kind, attributes, label, tuple(map(Path, also)))
         real = taken(Path(against), kind, real_attributes, label)
         held = taken(Path(holdout), kind, real_attributes, label) if holdout else None
+        if skin:
+            other, real = (toned(one, kind) for one in (other, real))
         beside = Beside(
             tuple(origins(sources)) if sources else (), optout(against), shares, origin, style,
             weights(inception) if kind.pixels else None,
@@ -175,6 +180,18 @@ def unpacked(folder: Path, out: Path, suffixes: tuple[str, ...]) -> list[Path]:
                 (out / name).write_bytes(tar.extractfile(entry).read())
                 files.append(out / name)
     return files
+
+
+def toned(samples, kind):
+    """The set with the skin tone of each picture's face. Raises ValueError for things that are no pictures of people."""
+    import numpy as np
+
+    from difusa.ethics.pictures import skin_tone
+
+    if kind.domain != "heritage":
+        raise ValueError(f"--skin is for pictures; this set is of {kind.domain}")
+    found = np.array([skin_tone(samples.read(i)) for i in range(len(samples))])
+    return replace(samples, attributes=samples.attributes | {"skin tone": found})
 
 
 def indexed(samples, folders: tuple[Path, ...]):

@@ -92,6 +92,22 @@ def test_skin_tone_by_its_formula(rgb, degrees):
     assert (tone(np.array([rgb], np.uint8)) > 28) == (degrees > 28)
 
 
+def test_skin_tone_of_a_photograph_and_of_none():
+    pytest.importorskip("openvino")
+    from skimage.data import astronaut, coffee
+
+    from difusa.ethics.pictures import TONES, skin_tone
+
+    face = astronaut()[:256, 100:356]
+    seen = skin_tone(face)
+    assert seen in ("very light", "light", "intermediate")
+    names = list(TONES.values())
+    darker = skin_tone((face * 0.55).astype(np.uint8))
+    assert names.index(darker) > names.index(seen)
+    assert skin_tone(coffee()) == "no face"
+    assert skin_tone(np.repeat(face.mean(2, keepdims=True).astype(np.uint8), 3, axis=2)) == "grey"
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_shuffled_labels_are_caught_and_right_ones_are_not(seed):
     train, test, other = drawn(300, 10 * seed), drawn(200, 10 * seed + 1), drawn(300, 10 * seed + 2)
