@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from difusa.apps import detection_page
+from difusa.apps import detection_page, video_bench
 from difusa.apps.detect import picture_model
 from difusa.apps.detection_data import ADVERSARIAL, DIFFUSION, OWN, PEOPLE, REAL, Item, chosen, items, measured
 from difusa.apps.detection_fit import fitted, measured_of
@@ -206,7 +206,7 @@ def said_of(table: tables.Table, judged, family: str) -> Said:
     return Said(tuple(judged[k] for k in which), tuple(table.groups[k] for k in which))
 
 
-TASKS = {"pictures": pictures, "molecules": molecules, "crystals": crystals, "scans": scans}
+TASKS = {"pictures": pictures, "molecules": molecules, "crystals": crystals, "scans": scans, "videos": video_bench.rows}
 
 
 def measure(store: Bench, asked: Asked) -> Path:

