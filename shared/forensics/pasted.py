@@ -1,7 +1,8 @@
 """Whether the face of a video was compressed otherwise than what is around it: its fine detail, and how that flickers.
 
 A face that another program made passes through a file or a network of its own before it is put back. What that takes away of
-fine detail is missing inside of the face alone. Landmarks are given by whoever knows how to find them.
+the finest detail is missing inside of the face alone. Skin is smoother than a seat or a hedge, so each place's finest detail is
+taken over its own next coarser one. Landmarks are given by whoever knows how to find them.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 LOOKS = 12  # frames of a clip in which the face is looked at
-SIGNS = ("fine detail lacks in the face", "fine detail flickers less in the face")
+SIGNS = ("the finest detail lacks in the face", "fine detail flickers less in the face")
 
 
 def zones(shape: tuple[int, int], points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -30,8 +31,9 @@ def zones(shape: tuple[int, int], points: np.ndarray) -> tuple[np.ndarray, np.nd
 def signs(
     frames: np.ndarray, landmarks: Callable[[int], np.ndarray | None]
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Places [k] of the frames of uint8 [T, H, W, 3] in which the face was looked at, and their signs [k, 2] by SIGNS, each the
-    logarithm of outside over inside. landmarks(place): those of a frame, [n, 2] in px, None without a face.
+    """Places [k] of the frames of uint8 [T, H, W, 3] in which the face was looked at, and their signs [k, 2] by SIGNS: logarithms
+    of outside over inside, of the finest detail over the next coarser one, and of how the finest changes from frame to frame.
+    landmarks(place): those of a frame, [n, 2] in px, None without a face.
     """
     import cv2
 
@@ -43,11 +45,13 @@ def signs(
         pair = [
             cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY).astype(np.float32) for f in frames[place:][:2]
         ]
-        fine, later = (g - cv2.GaussianBlur(g, (0, 0), 1.0) for g in pair)
+        near, far = (cv2.GaussianBlur(pair[0], (0, 0), width) for width in (1.0, 2.0))
+        fine, later = pair[0] - near, pair[1] - cv2.GaussianBlur(pair[1], (0, 0), 1.0)
         inside, around = zones(fine.shape, points)
         if min(inside.sum(), around.sum()) < 50:
             continue
-        found.append([level(x, around) - level(x, inside) for x in (fine, later - fine)])
+        lacks, coarser, flickers = (level(x, around) - level(x, inside) for x in (fine, near - far, later - fine))
+        found.append([lacks - coarser, flickers])
         at.append(place)
     return np.array(at, int), np.array(found).reshape(-1, len(SIGNS))
 
