@@ -39,8 +39,11 @@ def permutation(crystal: Crystal, rng: np.random.Generator) -> Crystal:
     return replace(crystal, numbers=crystal.numbers[order], frac=crystal.frac[order])
 
 
-def conventional(crystal: Crystal, rng: np.random.Generator) -> Crystal:
-    return replace(standard(crystal), tags=crystal.tags)
+def conventional(crystal: Crystal, rng: np.random.Generator) -> Crystal | None:
+    try:
+        return replace(standard(crystal), tags=crystal.tags)
+    except ValueError:  # spglib finds none
+        return None
 
 
 def noise(crystal: Crystal, rng: np.random.Generator) -> Crystal:
@@ -117,7 +120,7 @@ def scored(whole: dict[str, Crystal], part: list[str], attack: str, change: Call
         attacked = [change(c, stream(zlib.crc32(attack.encode()), int(i))) for c, i in zip(crystals, part)]
     for item, seen in zip(part, attacked):
         if seen is None:
-            yield {"reason": "it was not relaxed"}
+            yield {"reason": "the attack failed"}
             continue
         told = marks.read(seen, mine().secret, templates())
         kind = keyed_kinds.chance(keyed_kinds.kinds_of(seen), keyed(mine().secret, SEED), int(item))
