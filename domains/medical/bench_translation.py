@@ -150,8 +150,8 @@ def varied(method, cases: dict[str, Case], wanted: str) -> Callable:
             case = cases[name]
             drawn, head = method.draw(case, VARIED).samples, case.head(wanted)
             first = bench_judges.looks(drawn[0], head)
-            two = len(drawn) > 1
-            apart.append(token_distance(first, bench_judges.looks(drawn[1], head)) if two else 0.0)
+            two = len(drawn) > 1  # the second starts from the opposite noise, the last from noise of its own
+            apart.append(token_distance(first, bench_judges.looks(drawn[-1], head)) if two else 0.0)
             made.append(first[0])
             real.append(bench_judges.looks(case.encoded(wanted), head)[0])
         found = neighbourhoods(np.stack(real), np.stack(made))

@@ -103,7 +103,9 @@ def many(denoise, example: dict, plan, index: int, device: str) -> np.ndarray:
     sigmas = samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST).float()
     rng = [stream(plan.seed, index, 10 + k) for k in range(n)]
     like = torch.zeros(n, *example["clean"].shape, device=device)
-    start = samplers.start(Euclidean(), like, sigmas[0], rng)
+    own = [plan.noise(k) for k in range(n)]
+    start = samplers.start(Euclidean(), like, sigmas[0], [stream(plan.seed, index, 10 + k) for k, _ in own])
+    start = start * torch.tensor([float(sign) for _, sign in own], device=device).reshape(-1, *[1] * (like.ndim - 1))
     if hasattr(denoise, "expected"):
         condition["guess"] = denoise.expected(**{k: v[:1] for k, v in condition.items()}).expand(n, -1, -1, -1)
         start = start + condition["guess"]

@@ -1,4 +1,8 @@
-"""Samples of a whole scan, plane by plane: neighbouring planes have noise alike, and what still flickers is taken out."""
+"""Samples of a whole scan, plane by plane: neighbouring planes have noise alike, and what still flickers is taken out.
+
+Samples 2 k and 2 k + 1 start from opposite noise (antithetic variates, Hammersley and Morton 1956): each is as likely as any, and
+what they depart by from what is expected mostly cancels in their mean.
+"""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +28,19 @@ LOWEST, HIGHEST = 0.02, 3.0  # sigmas: samples start about what is expected, not
 
 @dataclass(frozen=True)
 class Plan:
-    """How to draw. steps: network evaluations a sample; together: millimetres within which the noise of planes is alike."""
+    """How to draw. steps: network evaluations a sample; together: millimetres within which the noise of planes is alike;
+    opposite: whether samples come in pairs of opposite noise."""
 
     samples: int = 4
     steps: int = 5
     seed: int = 0
     sampler: str = "dpmpp_2m"
     together: float = 10.0
+    opposite: bool = True
+
+    def noise(self, index: int) -> tuple[int, int]:
+        """The stream of a sample's noise, and its sign."""
+        return (index // 2, 1 - 2 * (index % 2)) if self.opposite else (index, 1)
 
     def __post_init__(self):
         if self.samples < 1 or self.steps < 1 or not self.together >= 0:
@@ -127,13 +137,14 @@ def sample(
     ran: Callable | None = None,
     guess: np.ndarray | None = None,
 ) -> np.ndarray:
-    """One sample of the target [Z, rows, columns] float32, encoded; the noise is sample `index` of the plan's seed.
+    """Sample `index` of the target [Z, rows, columns] float32, encoded.
 
     guess: what is expected, where the network expects. Planes without head stay air. ran() is called after each network run, by
     any thread.
     """
     depth, *size = ready.given.shape[1:]
-    noise = correlated(stream(plan.seed, index), (depth, *size), float(ready.spacing[2]), plan.together)
+    own, sign = plan.noise(index)
+    noise = sign * correlated(stream(plan.seed, own), (depth, *size), float(ready.spacing[2]), plan.together)
     sigmas = samplers.schedule(plan.sampler, plan.steps, LOWEST, HIGHEST).float()
     made = np.full((depth, *size), codec.blank(target), np.float32)
 

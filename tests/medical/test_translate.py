@@ -99,6 +99,18 @@ def test_samples_have_the_spread_of_the_posterior(painted, planes_alone):
     assert np.corrcoef(one[:-1][both], one[1:][both])[0, 1] == pytest.approx(expected, abs=0.02)
 
 
+def test_pairs_of_samples_cancel_and_pairs_are_strangers(painted, planes_alone):
+    """Under a linear denoiser opposite noise gives opposite samples; the next pair's has nothing to do with it."""
+    ready, plan = volumes.prepare([painted[0]["T1"]], 4), sampling.Plan(samples=4, steps=6)
+    gaussian = lambda x, sigma, **_: x * 0.25 / (0.25 + sigma**2)  # noqa: E731
+    drawn = [one[ready.head] for one in sampling.samples(gaussian, ready, "T2", plan)]
+    np.testing.assert_allclose(drawn[0], -drawn[1], atol=1e-5)
+    np.testing.assert_allclose(drawn[2], -drawn[3], atol=1e-5)
+    assert abs(np.corrcoef(drawn[0], drawn[2])[0, 1]) < 0.02
+    alone = list(sampling.samples(gaussian, ready, "T2", replace(plan, opposite=False)))
+    assert abs(np.corrcoef(alone[0][ready.head], alone[1][ready.head])[0, 1]) < 0.02
+
+
 def test_a_run_sees_the_head_of_its_planes(painted):
     """Whole units about the head, with a margin; the rest is air; and how many threads there are changes no byte."""
     ready = volumes.prepare([painted[0]["T1"]], 8)
