@@ -98,8 +98,8 @@ def _artefacts(other: Samples, real: Samples, kind: Kind, policy: Policy, rng) -
 def _copies(other: Samples, real: Samples, held, copied: Samples, kind: Kind, policy: Policy) -> list[Finding]:
     measure = copies.calibrated(real, held)
     bounds = policy.privacy.allowed[kind.domain], policy.privacy.chance[kind.domain]
-    found, _ = copies.copies(other, real, measure, kind.same, *bounds)
-    return [*found, copies.control(len(other), real, measure, copied, kind.same, policy.privacy.control)]
+    found, _ = copies.copies(other, real, measure, kind.same, *bounds, kind.bits)
+    return [*found, copies.control(len(other), real, measure, copied, kind.same, policy.privacy.control, kind.bits)]
 
 
 def _membership(other: Samples, real: Samples, held: Samples | None, policy: Policy, rng) -> list[Finding]:

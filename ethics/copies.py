@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from difusa.ethics.findings import Finding, judged
-from difusa.ethics.nearest import Index, among, index, nearest
+from difusa.ethics.nearest import Index, among, index, nearest, nearest_bits
 from difusa.ethics.samples import Samples
 from difusa.shared.metrics import Interval, share
 from difusa.shared.passport.saying import Said
@@ -21,6 +21,7 @@ AUDIT = "privacy"
 TAIL = 0.1  # of the real distances, from which the law of the smallest is fitted
 EXPECTED = 0.01  # copies that chance may produce in the whole set, by that law
 COMPARED = 0.5  # quantile of the real distances below which two things are compared themselves
+REACH = 14  # of 64 bits: hashes that differ in no more are of things that are compared themselves
 NEAR = 0.05  # quantile of the real distances that the exact test counts
 
 
@@ -82,36 +83,59 @@ def copies(
     same: Callable[[object, object], bool],
     allowed: float,
     chance: float,
+    bits: Callable[[object], tuple[int, ...]] | None = None,
 ) -> tuple[list[Finding], np.ndarray]:
     """Findings on `other`, and which of its rows are copies [n]; features in equal units.
 
-    same: the domain's comparison of two things; allowed: share of copies that passes; chance: p of the exact test that passes.
+    same: the domain's comparison of two things; allowed: share of copies that passes; chance: p of the exact test that passes;
+    bits: as in kind.Kind.
     """
-    hits, distances = which(other, train, measure, len(other), same)
+    hits, distances = which(other, train, measure, len(other), same, bits)
     said = Said(
         "nearer than {limit} to a training thing, or the same by the domain's own comparison; chance allows {expected}",
         limit=f"{measure.law.limit(len(other)):.3g}", expected=f"{EXPECTED:g}",
     )  # fmt: skip
     found = [judged(AUDIT, "copies of training things", share(hits), allowed, "low", said)]
     found.append(crowding(distances, measure, chance))
-    twins, own = share(within(other, measure.law, same)), share(within(train, measure.law, same)).value
+    twins, own = share(within(other, measure.law, same, bits)), share(within(train, measure.law, same, bits)).value
     note = Said("in the real set: {own}", own=f"{own:.3g}")
     limit = max(allowed, own + 4 * (own * (1 - own) / len(other)) ** 0.5)
     found.append(judged(AUDIT, "duplicates in the set", twins, limit, "low", note))
     return found, hits
 
 
-def which(other: Samples, train: Samples, measure: Measure, count: int, same) -> tuple[np.ndarray, np.ndarray]:
+def which(
+    other: Samples, train: Samples, measure: Measure, count: int, same, bits=None
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Which rows of `other` are copies [n] bool, chance counted for a set of `count`; distance to the nearest training thing."""
     places, distances = nearest(measure.known, other.features)
     places, distances = places[:, 0], distances[:, 0]
     hits = distances < measure.law.limit(count)
     for i in np.flatnonzero(~hits & (distances <= measure.law.near)):
         hits[i] = same(other.read(int(i)), train.read(int(places[i])))
+    if bits:
+        mine = hashes(train, bits)[:, 0]
+        for i, place in alike(mine, hashes(other, bits)):
+            hits[i] = hits[i] or same(other.read(i), train.read(place))
     return hits, distances
 
 
-def within(samples: Samples, chance: Law, same) -> np.ndarray:
+def hashes(samples: Samples, bits) -> np.ndarray:
+    """[N, turns] uint64."""
+    return np.array([bits(samples.read(i)) for i in range(len(samples))], np.uint64)
+
+
+def alike(known: np.ndarray, asked: np.ndarray, others: bool = False) -> list[tuple[int, int]]:
+    """(row of asked [Q, turns], place in known [N]) of nearest hashes that differ in at most REACH bits; others: not itself."""
+    found = []
+    for turn in asked.T:
+        places, differ = nearest_bits(known, turn, 1 + others)
+        for i, (row, off) in enumerate(zip(places, differ)):
+            found += [(i, int(p)) for p, d in zip(row, off) if d <= REACH and not (others and p == i)]
+    return found
+
+
+def within(samples: Samples, chance: Law, same, bits=None) -> np.ndarray:
     """Which rows repeat an earlier one of the set [n] bool."""
     if len(samples) < 2:
         return np.zeros(len(samples), bool)
@@ -120,6 +144,10 @@ def within(samples: Samples, chance: Law, same) -> np.ndarray:
     found = later & (distances[:, 0] < chance.limit(len(samples)))
     for i in np.flatnonzero(later & ~found & (distances[:, 0] <= chance.near)):
         found[i] = same(samples.read(int(i)), samples.read(int(places[i, 0])))
+    if bits:
+        every = hashes(samples, bits)
+        for i, place in alike(every[:, 0], every, others=True):
+            found[i] = found[i] or (place < i and same(samples.read(i), samples.read(place)))
     return found
 
 
@@ -142,8 +170,8 @@ def crowding(distances: np.ndarray, measure: Measure, chance: float) -> Finding:
     return judged(AUDIT, "near the training data", value, chance, "high", note)
 
 
-def control(count: int, train: Samples, measure: Measure, planted: Samples, same, least: float) -> Finding:
+def control(count: int, train: Samples, measure: Measure, planted: Samples, same, least: float, bits=None) -> Finding:
     """The share of `planted` (disguised copies of training things, beside a set of `count`) that is found, against `least`."""
-    hits, _ = which(planted, train, measure, count, same)
+    hits, _ = which(planted, train, measure, count, same, bits)
     note = "disguised copies planted on purpose: an audit that misses them proves nothing, and fails"
     return judged(AUDIT, "control: planted copies found", share(hits), least, "high", note)

@@ -14,7 +14,9 @@ class Kind:
     suffixes: of its files. load(files) -> (things by name, refused (name, reason)): as they are in the domain's own readers.
     features(thing) -> [D]. fit(features of the real set [N, D]) -> function that brings features to equal units. same(a, b):
     whether two things are one, beyond the features. disguise(thing, rng): the thing as a copy of it might come back.
-    pixels(thing) -> uint8 [H, W] or [H, W, 3] for the artefact checks, where it has any. about(thing) -> attributes.
+    pixels(thing) -> uint8 [H, W] or [H, W, 3] for the artefact checks, where it has any. about(thing) -> attributes. bits(thing)
+    -> 64-bit hashes of it as it is and as it might come back turned: where features of the whole do not tell a disguised copy
+    from its kind, things whose hashes are near are compared too.
     """
 
     domain: str
@@ -27,6 +29,7 @@ class Kind:
     about: Callable[[object], dict[str, object]]
     space: str
     pixels: Callable[[object], np.ndarray] | None = None
+    bits: Callable[[object], tuple[int, ...]] | None = None
 
 
 def unit_length(real: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

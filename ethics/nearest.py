@@ -49,6 +49,19 @@ def nearest(known: Index, queries: np.ndarray, k: int = 1) -> tuple[np.ndarray, 
     return places.astype(np.int64), np.sqrt(np.maximum(squares, 0))
 
 
+def nearest_bits(known: np.ndarray, queries: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Places [Q, k] of the k nearest of known [N] 64-bit numbers, and in how many bits they differ [Q, k]; all are looked at.
+    Where there are fewer than k, as many."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)
+    flat = faiss.IndexBinaryFlat(64)
+    flat.add(np.ascontiguousarray(known, np.uint64).view(np.uint8).reshape(-1, 8))
+    asked = np.ascontiguousarray(queries, np.uint64).view(np.uint8).reshape(-1, 8)
+    differ, places = flat.search(asked, min(k, len(known)))
+    return places, differ
+
+
 def exact(vectors: np.ndarray, queries: np.ndarray, k: int, block: int = 1024) -> tuple[np.ndarray, np.ndarray]:
     """The same by all pairs, `block` queries at a time."""
     places, distances = [], []

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from difusa.ethics.copies import calibrated, control, copies, law
+from difusa.ethics import pictures
+from difusa.ethics.copies import calibrated, control, copies, law, which
 from difusa.ethics.findings import FAIL, PASS
 from difusa.ethics.samples import Samples
 
@@ -96,3 +97,32 @@ def test_the_law_of_the_smallest_distances():
         assert found.dimension == pytest.approx(m, rel=4 / 150**0.5)
     with pytest.raises(ValueError, match="too few"):
         law(np.ones(5))
+
+
+def test_disguised_pictures_are_found_where_features_know_nothing():
+    """Trimmed, rescaled, relit and recompressed crops of real photographs among strangers: found by their hashes, laid over each
+    other; other crops are not."""
+    from skimage import data as photographs
+
+    rng = np.random.default_rng(0)
+    whole = [getattr(photographs, name)() for name in ("astronaut", "coffee", "chelsea", "rocket")]
+    places = [(k % 4, *(int(rng.integers(0, n - 200)) for n in whole[k % 4].shape[:2])) for k in range(60)]
+    crops = [whole[w][top : top + 200, left : left + 200] for w, top, left in places]
+
+    def of(things):
+        return Samples(
+            "heritage", tuple(map(str, range(len(things)))), rng.standard_normal((len(things), 8)), lambda i: things[i]
+        )
+
+    train, held = of(crops[:40]), of(crops[40:])
+    measure = calibrated(train, held)
+    hidden = [pictures.disguise(crops[k][:, ::-1] if k % 2 else crops[k], rng) for k in range(12)]
+    found, _ = which(of(hidden), train, measure, 12, pictures.same, pictures.bits)
+    assert found.mean() >= 0.9
+    far = [
+        k
+        for k in range(40, 60)
+        if all(places[k][0] != p[0] or np.hypot(*np.subtract(places[k][1:], p[1:])) > 60 for p in places[:40])
+    ]
+    clean, _ = which(of([crops[k] for k in far]), train, measure, len(far), pictures.same, pictures.bits)
+    assert len(far) >= 3 and not clean.any()
