@@ -16,7 +16,7 @@ from difusa.ethics.pictures import KIND, disguise, load
 from difusa.ethics.policy import read
 from difusa.ethics.samples import Samples
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 TRAIN, HELD, DRAWN, POOL = 200, 100, 100, 400
 
 
