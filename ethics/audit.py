@@ -96,10 +96,10 @@ def _artefacts(other: Samples, real: Samples, kind: Kind, policy: Policy, rng) -
 
 
 def _copies(other: Samples, real: Samples, held, copied: Samples, kind: Kind, policy: Policy) -> list[Finding]:
-    measure = copies.calibrated(real, held)
+    measure = copies.calibrated(real, held, kind.bits)
     bounds = policy.privacy.allowed[kind.domain], policy.privacy.chance[kind.domain]
-    found, _ = copies.copies(other, real, measure, kind.same, *bounds, kind.bits)
-    return [*found, copies.control(len(other), real, measure, copied, kind.same, policy.privacy.control, kind.bits)]
+    found, _ = copies.copies(other, real, measure, kind.same, *bounds)
+    return [*found, copies.control(len(other), real, measure, copied, kind.same, policy.privacy.control)]
 
 
 def _membership(other: Samples, real: Samples, held: Samples | None, policy: Policy, rng) -> list[Finding]:

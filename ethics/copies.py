@@ -61,19 +61,22 @@ def law(distances: np.ndarray) -> Law:
 
 @dataclass(frozen=True)
 class Measure:
-    """The training things ready to be searched, and how near real things [n] come to them; held: whether those were held out."""
+    """The training things ready to be searched, and how near real things [n] come to them; held: whether those were held out.
+    bits: as in kind.Kind, and hashes of the training things by it [N, turns]."""
 
     known: Index
     real: np.ndarray
     law: Law
     held: bool
+    bits: Callable[[object], tuple[int, ...]] | None = None
+    hashes: np.ndarray | None = None
 
 
-def calibrated(train: Samples, held: Samples | None) -> Measure:
+def calibrated(train: Samples, held: Samples | None, bits=None) -> Measure:
     """The measure of a training set. held: real things that were not trained on; None: the training things among themselves."""
     known = index(train.features)
     real = (nearest(known, held.features) if held is not None else among(known))[1][:, 0]
-    return Measure(known, real, law(real), held is not None)
+    return Measure(known, real, law(real), held is not None, bits, hashes(train, bits))
 
 
 def copies(
@@ -83,46 +86,42 @@ def copies(
     same: Callable[[object, object], bool],
     allowed: float,
     chance: float,
-    bits: Callable[[object], tuple[int, ...]] | None = None,
 ) -> tuple[list[Finding], np.ndarray]:
     """Findings on `other`, and which of its rows are copies [n]; features in equal units.
 
-    same: the domain's comparison of two things; allowed: share of copies that passes; chance: p of the exact test that passes;
-    bits: as in kind.Kind.
+    same: the domain's comparison of two things; allowed: share of copies that passes; chance: p of the exact test that passes.
     """
-    hits, distances = which(other, train, measure, len(other), same, bits)
+    hits, distances = which(other, train, measure, len(other), same)
     said = Said(
         "nearer than {limit} to a training thing, or the same by the domain's own comparison; chance allows {expected}",
         limit=f"{measure.law.limit(len(other)):.3g}", expected=f"{EXPECTED:g}",
     )  # fmt: skip
     found = [judged(AUDIT, "copies of training things", share(hits), allowed, "low", said)]
     found.append(crowding(distances, measure, chance))
-    twins, own = share(within(other, measure.law, same, bits)), share(within(train, measure.law, same, bits)).value
+    twins = share(within(other, measure.law, same, hashes(other, measure.bits)))
+    own = share(within(train, measure.law, same, measure.hashes)).value
     note = Said("in the real set: {own}", own=f"{own:.3g}")
     limit = max(allowed, own + 4 * (own * (1 - own) / len(other)) ** 0.5)
     found.append(judged(AUDIT, "duplicates in the set", twins, limit, "low", note))
     return found, hits
 
 
-def which(
-    other: Samples, train: Samples, measure: Measure, count: int, same, bits=None
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def which(other: Samples, train: Samples, measure: Measure, count: int, same) -> tuple[np.ndarray, np.ndarray]:
     """Which rows of `other` are copies [n] bool, chance counted for a set of `count`; distance to the nearest training thing."""
     places, distances = nearest(measure.known, other.features)
     places, distances = places[:, 0], distances[:, 0]
     hits = distances < measure.law.limit(count)
     for i in np.flatnonzero(~hits & (distances <= measure.law.near)):
         hits[i] = same(other.read(int(i)), train.read(int(places[i])))
-    if bits:
-        mine = hashes(train, bits)[:, 0]
-        for i, place in alike(mine, hashes(other, bits)):
+    if measure.bits:
+        for i, place in alike(measure.hashes[:, 0], hashes(other, measure.bits)):
             hits[i] = hits[i] or same(other.read(i), train.read(place))
     return hits, distances
 
 
-def hashes(samples: Samples, bits) -> np.ndarray:
-    """[N, turns] uint64."""
-    return np.array([bits(samples.read(i)) for i in range(len(samples))], np.uint64)
+def hashes(samples: Samples, bits) -> np.ndarray | None:
+    """[N, turns] uint64; None without bits."""
+    return bits and np.array([bits(samples.read(i)) for i in range(len(samples))], np.uint64)
 
 
 def alike(known: np.ndarray, asked: np.ndarray, others: bool = False) -> list[tuple[int, int]]:
@@ -135,8 +134,8 @@ def alike(known: np.ndarray, asked: np.ndarray, others: bool = False) -> list[tu
     return found
 
 
-def within(samples: Samples, chance: Law, same, bits=None) -> np.ndarray:
-    """Which rows repeat an earlier one of the set [n] bool."""
+def within(samples: Samples, chance: Law, same, every: np.ndarray | None = None) -> np.ndarray:
+    """Which rows repeat an earlier one of the set [n] bool; every: their hashes."""
     if len(samples) < 2:
         return np.zeros(len(samples), bool)
     places, distances = among(index(samples.features))
@@ -144,8 +143,7 @@ def within(samples: Samples, chance: Law, same, bits=None) -> np.ndarray:
     found = later & (distances[:, 0] < chance.limit(len(samples)))
     for i in np.flatnonzero(later & ~found & (distances[:, 0] <= chance.near)):
         found[i] = same(samples.read(int(i)), samples.read(int(places[i, 0])))
-    if bits:
-        every = hashes(samples, bits)
+    if every is not None:
         for i, place in alike(every[:, 0], every, others=True):
             found[i] = found[i] or (place < i and same(samples.read(i), samples.read(place)))
     return found
@@ -170,8 +168,8 @@ def crowding(distances: np.ndarray, measure: Measure, chance: float) -> Finding:
     return judged(AUDIT, "near the training data", value, chance, "high", note)
 
 
-def control(count: int, train: Samples, measure: Measure, planted: Samples, same, least: float, bits=None) -> Finding:
+def control(count: int, train: Samples, measure: Measure, planted: Samples, same, least: float) -> Finding:
     """The share of `planted` (disguised copies of training things, beside a set of `count`) that is found, against `least`."""
-    hits, _ = which(planted, train, measure, count, same, bits)
+    hits, _ = which(planted, train, measure, count, same)
     note = "disguised copies planted on purpose: an audit that misses them proves nothing, and fails"
     return judged(AUDIT, "control: planted copies found", share(hits), least, "high", note)

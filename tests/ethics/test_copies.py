@@ -115,14 +115,14 @@ def test_disguised_pictures_are_found_where_features_know_nothing():
         )
 
     train, held = of(crops[:40]), of(crops[40:])
-    measure = calibrated(train, held)
+    measure = calibrated(train, held, pictures.bits)
     hidden = [pictures.disguise(crops[k][:, ::-1] if k % 2 else crops[k], rng) for k in range(12)]
-    found, _ = which(of(hidden), train, measure, 12, pictures.same, pictures.bits)
+    found, _ = which(of(hidden), train, measure, 12, pictures.same)
     assert found.mean() >= 0.9
     far = [
         k
         for k in range(40, 60)
         if all(places[k][0] != p[0] or np.hypot(*np.subtract(places[k][1:], p[1:])) > 60 for p in places[:40])
     ]
-    clean, _ = which(of([crops[k] for k in far]), train, measure, len(far), pictures.same, pictures.bits)
+    clean, _ = which(of([crops[k] for k in far]), train, measure, len(far), pictures.same)
     assert len(far) >= 3 and not clean.any()
