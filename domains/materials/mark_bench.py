@@ -124,8 +124,8 @@ def scored(whole: dict[str, Crystal], part: list[str], attack: str, change: Call
             continue
         told = marks.read(seen, mine().secret, templates())
         kind = keyed_kinds.chance(keyed_kinds.kinds_of(seen), keyed(mine().secret, SEED), int(item))
-        yield {f"found_{k}": vars(share([float(told.p_value < 10.0**-k)])) for k in (2, 3)} | {
-            "by_kind_3": vars(share([float(kind < 1e-3)])), "noise_read": float(not told.reason),
+        yield {f"found_{k}": float(told.p_value < 10.0**-k) for k in (2, 3)} | {
+            "by_kind_3": float(kind < 1e-3), "noise_read": float(not told.reason),
             "exponent": float(np.log10(told.p_value)), "sites": len(seen),
         }  # fmt: skip
 
