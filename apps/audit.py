@@ -78,7 +78,7 @@ def audit(
     from difusa.ethics.gate import sealed_audit
     from difusa.ethics.inception import weights
     from difusa.ethics.law import origins
-    from difusa.ethics.loading import kind_of, kinds
+    from difusa.ethics.loading import kind_of, kinds, toned
     from difusa.ethics.page import page
     from difusa.shared.files import plain, write_atomic, write_json
     from difusa.shared.passport.keys import mine
@@ -91,13 +91,15 @@ def audit(
     if wanted is not None and wanted not in known:
         raise ValueError(f"--domain {wanted}: there are {', '.join(known)}")
     kind = known[wanted] if wanted else kind_of(folder, known)
+    if skin and kind.domain != "heritage":
+        raise ValueError(f"--skin is for pictures; this set is of {kind.domain}")
     shares, origin = targets(target)
     with Run("audit", seed=seed, progress=progress) as run:
         other = taken(folder, kind, attributes, label, tuple(map(Path, also)))
         real = taken(Path(against), kind, real_attributes, label)
         held = taken(Path(holdout), kind, real_attributes, label) if holdout else None
         if skin:
-            other, real = (toned(one, kind) for one in (other, real))
+            other, real = toned(other), toned(real)
         beside = Beside(
             tuple(origins(sources)) if sources else (), optout(against), shares, origin, style,
             weights(inception) if kind.pixels else None,
@@ -180,18 +182,6 @@ def unpacked(folder: Path, out: Path, suffixes: tuple[str, ...]) -> list[Path]:
                 (out / name).write_bytes(tar.extractfile(entry).read())
                 files.append(out / name)
     return files
-
-
-def toned(samples, kind):
-    """The set with the skin tone of each picture's face. Raises ValueError for things that are no pictures of people."""
-    import numpy as np
-
-    from difusa.ethics.pictures import skin_tone
-
-    if kind.domain != "heritage":
-        raise ValueError(f"--skin is for pictures; this set is of {kind.domain}")
-    found = np.array([skin_tone(samples.read(i)) for i in range(len(samples))])
-    return replace(samples, attributes=samples.attributes | {"skin tone": found})
 
 
 def indexed(samples, folders: tuple[Path, ...]):

@@ -21,6 +21,10 @@ PICTURES = """- **in generation**: keyed noise, searched for (`shared/watermark/
 - **DwtDct** (48 bits), **RivaGAN** (32 bits): `invisible-watermark` on the same crops; binomial p-value of the bits that agree.
   What an attack made smaller is enlarged to 256 px for them, as they ask."""
 
+BESIDE = {
+    "volumes": "The parts of which p-values are taken overlap, and each key reads all of them: its pairs are not independent, so "
+    "the test of their law says less than its p-value does.",
+}  # what a reader of a kind's figures has to know
 DISTORTED = tuple(WORDS)
 OWN = {
     "averaging, taken out": "the mean of up to 100 marked pictures, less that of unmarked ones, is taken out of a marked one",
@@ -37,7 +41,11 @@ def write(bench: Bench) -> Path:
     if pictures:
         parts += ["## Pictures", PICTURES, _pictures(pictures), _null(pictures)]
     for task in dict.fromkeys(r["task"].split(": ")[0] for r in bench.rows if not r["task"].startswith("pictures")):
-        parts += [f"## {task.capitalize()}", _plain([r for r in bench.rows if r["task"].split(": ")[0] == task])]
+        parts += [
+            f"## {task.capitalize()}",
+            BESIDE.get(task, ""),
+            _plain([r for r in bench.rows if r["task"].split(": ")[0] == task]),
+        ]
     parts.append(
         "\n".join(f"- {r['task']}, {r['method']}: missing. {r['missing']}" for r in bench.rows if "missing" in r)
     )

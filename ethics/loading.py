@@ -127,6 +127,14 @@ def attributed(samples: Samples, kind: Kind, table: Path | None, label: str | No
     return replace(samples, attributes=columns, labels=labels)
 
 
+def toned(samples: Samples) -> Samples:
+    """A set of pictures with the skin tone of each one's face. Raises ModuleNotFoundError as pictures.skin_tone()."""
+    from difusa.ethics.pictures import skin_tone
+
+    found = np.array([skin_tone(samples.read(i)) for i in range(len(samples))])
+    return replace(samples, attributes=samples.attributes | {"skin tone": found})
+
+
 def column(texts: list[str]) -> np.ndarray:
     """Numbers where all are, else text; what is missing is "unknown"."""
     try:

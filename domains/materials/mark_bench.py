@@ -21,7 +21,7 @@ from difusa.shared.watermark.issued import keyed
 
 METHOD, SEED, JITTER, SECONDS = "keyed noise and kind", 11, 0.05, 300.0
 ATTACKED, RELAXED = 200, 100  # crystals at most; reading takes a second, relaxing ten
-KEYS = 20  # of nobody, for each crystal of the null
+KEYS = 21  # of nobody, for each crystal of the null
 COMPARED = ("atoms", "volume an atom", "space group", "shortest distance")
 
 
