@@ -22,8 +22,8 @@ PICTURES = """- **in generation**: keyed noise, searched for (`shared/watermark/
   What an attack made smaller is enlarged to 256 px for them, as they ask."""
 
 BESIDE = {
-    "volumes": "The parts of which p-values are taken overlap, and each key reads all of them: its pairs are not independent, so "
-    "the test of their law says less than its p-value does.",
+    "volumes": "The p-values without a mark are of 26 stacks of the six real patients and 36 of simulated people, each at its "
+    "own place in the scanner.",
 }  # what a reader of a kind's figures has to know
 DISTORTED = tuple(WORDS)
 OWN = {

@@ -170,7 +170,7 @@ def picture(path: Path) -> Iterator[Row]:
         else ""
     )
     known = detector.load()
-    model = picture_model() if "reconstruction" in known.names else None
+    model = picture_model() if "reconstruction" in known.parts else None
     said = judge(pixels, known, model, outside=webp)
     yield Row(str(path), judged=said, heat=painted(pixels, said.heat))
 

@@ -13,7 +13,7 @@ from difusa.apps.detection_fit import fitted, measured_of
 from difusa.shared.bench import Bench
 from difusa.shared.benchmark import Asked, missing, tell
 from difusa.shared.forensics import tables
-from difusa.shared.forensics.detector import Detector
+from difusa.shared.forensics.detector import Detector, joint
 from difusa.shared.forensics.fitting import auroc, sigmoid
 from difusa.shared.forensics.judging import GENERATED, NO_SIGN
 from difusa.shared.forensics.pictures import weigh
@@ -22,13 +22,13 @@ from difusa.shared.metrics import share
 
 FAMILIES = (DIFFUSION, ADVERSARIAL, OWN)
 SHIPPED = (DIFFUSION, OWN)  # what the shipped detector of pictures is fitted on
-FULL = {"train": (130, 70, 40, 12), "calibrate": (36, 20, 8, 8), "test": (32, 18, 14, 18)}  # real, then FAMILIES
+FULL = {"train": (300, 120, 120, 36), "calibrate": (120, 56, 56, 24), "test": (160, 80, 80, 40)}  # real, then FAMILIES
 QUICK = {"train": (24, 12, 8, 4), "calibrate": (12, 6, 4, 3), "test": (12, 6, 6, 3)}
 AGAIN, PASTS = (
-    (8, 6, 6, 4),
-    (12, 12, 0, 0),
+    (24, 20, 20, 16),
+    (40, 40, 0, 0),
 )  # pictures that arrive once more as JPEG 50; with the other codec in their past
-OURS = {"train": (8, 4), "calibrate": (6, 2), "test": (12, 6)}  # of our own: enlargements, samples from noise
+OURS = {"train": (22, 14), "calibrate": (14, 10), "test": (24, 16)}  # of our own: enlargements, samples from noise
 TOLD = ("auroc", "balanced_accuracy", "abstained", "flipped", "calibration_error")
 
 
@@ -103,11 +103,12 @@ def row_of(store: Bench, method: str, task: str, told: dict, detector: Detector)
 
 
 def parts_alone(detector: Detector, views, keep) -> dict[str, float]:
-    """The area under the curve of each part by itself, and of the parts without the tower, mean over deliveries."""
-    logits = {i: detector.parts_of(measured_of(v)) for i, v in views.items()}
+    """The area under the curve of each part by itself, mean over deliveries."""
     found = {}
-    for part in detector.names:
-        real, made = (np.array([logits[i][part].mean() for i in views if k(i)]) for k in (is_real, keep))
+    for part in detector.parts:
+        judges = [j.parts[part] for j in detector.judges.values() if part in j.parts]
+        logits = {i: joint([j(measured_of(v).figures[part]).mean() for j in judges]) for i, v in views.items()}
+        real, made = (np.array([logits[i] for i in views if k(i)]) for k in (is_real, keep))
         found[f"auroc_{part}"] = auroc(real, made)
     return found
 
@@ -126,7 +127,7 @@ def changed(detector: Detector, test, again) -> dict:
 def leak(detector: Detector, pasts) -> dict:
     """Whether scores tell codecs apart: of one class after JPEG and after WebP, which should be a coin's toss (0.5); the area
     with real JPEG and generated WebP, and with both swapped."""
-    p = {i: sigmoid(detector.calibrated(detector.mixed(single(detector, v)))) for i, v in pasts.items()}
+    p = {i: sigmoid(detector.calibrated(detector.logits(v))) for i, v in pasts.items()}
     real, made = (np.array([v for i, v in p.items() if k(i)]) for k in (is_real, lambda i: i.family != REAL))
     return {
         "codec_real": auroc(real[:, 0], real[:, 1]), "codec_generated": auroc(made[:, 0], made[:, 1]),
@@ -135,18 +136,13 @@ def leak(detector: Detector, pasts) -> dict:
     }  # fmt: skip
 
 
-def single(detector: Detector, figures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The parts' logits where each delivery has its own reconstruction."""
-    return {k: detector.parts[k](figures[k]) for k in detector.names}
-
-
 def deliveries(detector: Detector, test) -> dict:
     """The area under the curve of all families together, delivery by delivery, each alone."""
     from difusa.shared.forensics.deliveries import DELIVERIES
 
     found = {}
     for number, name in enumerate(DELIVERIES):
-        logit = {i: detector.mixed(detector.parts_of(measured_of(v)))[number] for i, v in test.items()}
+        logit = {i: detector.calibrated(detector.logits(measured_of(v).figures))[number] for i, v in test.items()}
         real, made = ([p for i, p in logit.items() if (i.family == REAL) == want] for want in (True, False))
         found[f"auroc, {name}"] = auroc(np.array(real), np.array(made))
     return found

@@ -1,11 +1,13 @@
-"""From what was measured in pictures to a detector: each part alone, then their mix, then calibration and limits."""
+"""From what was measured in pictures to a detector: for each family each part alone, then their mix; then all families together,
+calibration and limits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from difusa.apps.detection_data import REAL, Item
-from difusa.shared.forensics.detector import PARTS, Detector
+from difusa.shared.forensics.detector import PARTS, Detector, Judge, joint
 from difusa.shared.forensics.fitting import Linear, balanced, best_ridge, known, logistic, scaled, sigmoid
 from difusa.shared.forensics.judging import limits
 from difusa.shared.forensics.pictures import Measured
@@ -14,22 +16,44 @@ from difusa.shared.forensics.tables import AIMED
 Rows = dict[Item, dict[str, np.ndarray]]
 
 
-def fitted(rows: Rows, views: Rows, families: Sequence[str], parts: Sequence[str] = PARTS) -> Detector:
+def fitted(rows: Rows, views: Rows, families: Sequence[str]) -> Detector:
     """A detector that has seen the real pictures and those of `families`: `rows` to fit on, `views` to calibrate on.
 
     Both hold every family; those not named are left out. Raises ValueError where a class is missing.
     """
-    kept = [i for i in rows if i.family == REAL or i.family in families]
-    judges, out, ridges = {}, {}, {}
-    for part in parts:
-        judges[part], out[part], ridges[part] = one_part([rows[i][part] for i in kept], kept)
-    y, weight, groups = labels(kept)
-    stacked = np.stack([out[p] for p in parts], 1)
-    mix = logistic(stacked, y, weight, 0.01)
+    found = {family: judged(rows, views, family, PARTS) for family in families}
+    judges, ridges = ({f: pair[k] for f, pair in found.items()} for k in (0, 1))
+    kept, held = ([i for i in where if i.family == REAL or i.family in families] for where in (rows, views))
+    logits = [judge_of_views(judges, views[i]) for i in held]
+    y, weight, _ = labels(held)
+    slope, offset = scaled(np.array(logits), y, weight)
+    p = sigmoid(slope * np.array(logits) + offset)
+    seen = known(np.concatenate([rows[i]["tower"][:1] for i in kept]), np.stack([views[i]["tower"][0] for i in held]))
+    return Detector(
+        judges, slope, offset, limits(p[y == 0], p[y == 1], **AIMED), seen, fitted_on=tuple(families),
+        notes={"ridges": ridges, "n": counts(kept), "n_calibrate": counts(held)},
+    )  # fmt: skip
+
+
+def judge_of_views(judges: dict[str, Judge], views: dict[str, np.ndarray]) -> float:
+    """The joint logit of a picture, each family's being the mean over its deliveries."""
+    return float(joint([judge(measured_of(views).figures).mean() for judge in judges.values()]))
+
+
+def judged(rows: Rows, views: Rows, family: str, parts: Sequence[str]) -> tuple[Judge, dict[str, float]]:
+    """The judge of one family, and the ridges of its parts."""
+    kept = [i for i in rows if i.family in (REAL, family)]
+    found = {part: one_part([rows[i][part] for i in kept], kept) for part in parts}
+    y, weight, _ = labels(kept)
+    mix = logistic(np.stack([found[p][1] for p in parts], 1), y, weight, 0.01)
     if (against := [p for p, w in zip(parts, mix.weights) if w < 0]) and len(parts) > len(against):
-        return fitted(rows, views, families, [p for p in parts if p not in against])  # a part that only undoes others
-    draft = Detector(judges, mix, 1.0, 0.0, limits(np.zeros(9), np.ones(9), false_alarms=0.5, misses=0.5), None)
-    return calibrated(draft, kept, rows, views, families, ridges)
+        return judged(rows, views, family, [p for p in parts if p not in against])  # a part that only undoes others
+    judge = Judge({p: found[p][0] for p in parts}, mix)
+    if "tower" in parts:
+        patches = np.concatenate([v["patches"] for i, v in views.items() if i.family == REAL])
+        shares = judge.where(patches)
+        judge = replace(judge, patch=float(shares.std()) or 1.0, patch_mean=float(shares.mean()))
+    return judge, {p: found[p][2] for p in parts}
 
 
 def one_part(figures: list[np.ndarray], kept: list[Item]) -> tuple[Linear, np.ndarray, float]:
@@ -53,26 +77,6 @@ def measured_of(views: dict[str, np.ndarray]) -> Measured:
     """What was kept of a picture's deliveries."""
     seen = {k: v for k, v in views.items() if k not in ("reconstruction", "patches")}
     return Measured(seen, views["reconstruction"], views.get("patches"))
-
-
-def calibrated(draft: Detector, kept, rows: Rows, views: Rows, families, ridges) -> Detector:
-    """The draft with a probability, limits, and what it has seen."""
-    held = [i for i in views if i.family == REAL or i.family in families]
-    logits = np.array([draft.mixed(draft.parts_of(measured_of(views[i]))).mean() for i in held])
-    y, weight, _ = labels(held)
-    slope, offset = scaled(logits, y, weight)
-    p = sigmoid(slope * logits + offset)
-    seen = known(np.concatenate([rows[i]["tower"][:1] for i in kept]), np.stack([views[i]["tower"][0] for i in held]))
-    tower, shares = draft.parts.get("tower"), np.zeros(2)
-    if tower is not None:
-        patches = np.concatenate([views[i]["patches"] for i in held if i.family == REAL])
-        shares = (patches - tower.mean) / tower.scale @ tower.weights
-    return Detector(
-        draft.parts, draft.mix, slope, offset,
-        limits(p[y == 0], p[y == 1], **AIMED), seen,
-        patch=float(shares.std()) or 1.0, patch_mean=float(shares.mean()), fitted_on=tuple(families),
-        notes={"ridges": ridges, "n": counts(kept), "n_calibrate": counts(held)},
-    )  # fmt: skip
 
 
 def counts(kept: Sequence[Item]) -> dict[str, int]:

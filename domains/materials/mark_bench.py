@@ -21,7 +21,7 @@ from difusa.shared.watermark.issued import keyed
 
 METHOD, SEED, JITTER, SECONDS = "keyed noise and kind", 11, 0.05, 300.0
 ATTACKED, RELAXED = 200, 100  # crystals at most; reading takes a second, relaxing ten
-KEYS = 21  # of nobody, for each crystal of the null
+NULL, KEYS = 520, 21  # crystals of the null, unmarked ones first; keys of nobody for each
 COMPARED = ("atoms", "volume an atom", "space group", "shortest distance")
 
 
@@ -77,7 +77,7 @@ def rows(store: Bench, asked: Asked, n: int) -> None:
     """A row an attack; then p-values under random keys, and two samples."""
     out = store.work / f"watermark-crystals-{n}"
     marked, plain = (drawn(out / name, n, name == "marked") for name in ("marked", "plain"))
-    whole = {str(c.tags["index"]): c for c in marked if "broken" not in c.tags}
+    whole = {str(c.tags["index"]): c for c in unbroken(marked)}
     model = next(iter(whole.values())).tags["model"]
     for attack, change in ATTACKS.items():
         row = store.row(
@@ -90,8 +90,9 @@ def rows(store: Bench, asked: Asked, n: int) -> None:
         METHOD,
         "crystals: p-values without a mark",
         [f"{n} crystals"],
-        lambda _: [null(list(whole.values()))],
+        lambda _: [null(unbroken([*plain, *marked])[:NULL])],
         model=model,
+        settings={"crystals": NULL, "keys": KEYS},
     )
     tell(row, ("distance", "ks_p", "below_1"))
     row = store.row(METHOD, "crystals: quality", [f"{n} crystals"], lambda _: [compared(marked, plain)], model=model)
@@ -105,6 +106,10 @@ def drawn(out: Path, n: int, watermark: bool) -> list[Crystal]:
     if not out.exists():
         generate(out=out, count=n, seed=SEED, passport=False, watermark=watermark, threads=1)
     return [marks.written(f.read_text()) for f in sorted(out.glob("[0-9]*.cif"))]
+
+
+def unbroken(crystals: list[Crystal]) -> list[Crystal]:
+    return [c for c in crystals if "broken" not in c.tags]
 
 
 def templates():
@@ -131,8 +136,8 @@ def scored(whole: dict[str, Crystal], part: list[str], attack: str, change: Call
 
 
 def null(crystals: list[Crystal]) -> dict:
-    """The distance of p-values from uniform ones: crystals of another key, read with KEYS keys of nobody each. The noise's are
-    ranks, so where a crystal has little to tell they come in steps."""
+    """The distance of p-values from uniform ones: crystals of no key, or of another, read with KEYS keys of nobody each. The
+    noise's are ranks, so where a crystal has little to tell they come in steps."""
     from scipy.stats import kstest
 
     known, values = templates(), []

@@ -10,25 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from difusa.domains.medical import segmenting
+from difusa.domains.medical.mark_null import null
 from difusa.domains.medical.marking import SHARE
 from difusa.domains.medical.readers import load
 from difusa.domains.medical.scan import Made, Scan
 from difusa.shared.bench import Bench
 from difusa.shared.benchmark import Asked, tell
-from difusa.shared.metrics import share
 from difusa.shared.watermark import volume_grain
 from difusa.shared.watermark.facts import payload_of
-from difusa.shared.watermark.keyed import heard
 
 METHOD, KEY = "waves in millimetres", hashlib.sha256(b"the bench's own key").digest()
 CONTRASTS = ("T1", "T2", "FLAIR")
-SIDE, STEP = (96, 96, 80), 40  # voxels of a part, and between the corners of two
-PAIRS = 10_000  # of an unmarked part and a random key
-KEYS = 100
 
 
 def rows(store: Bench, asked: Asked, n: int) -> None:
-    """A row an attack, on real scans; then p-values of parts of them under random keys, and the Dice of tissues."""
+    """A row an attack, on real scans; then p-values of unmarked volumes under random keys, and the Dice of tissues."""
     folder = asked.folder() / "medical" / "nifti"
     chosen = scans(folder, n)
     for attack, change in ATTACKS.items():
@@ -37,7 +33,7 @@ def rows(store: Bench, asked: Asked, n: int) -> None:
             lambda names, change=change: scored(chosen, names, change), chunk=1, settings={"strength": SHARE},
         )  # fmt: skip
         tell(row, ("found_1", "found_6", "exponent", "psnr"))
-    row = store.row(METHOD, "volumes: p-values without a mark", ["parts"], lambda _: [null(parts(folder))])
+    row = store.row(METHOD, "volumes: p-values without a mark", ["all"], lambda _: [null(asked.folder())])
     tell(row, ("distance", "ks_p", "below_1"))
     row = store.row(METHOD, "volumes: segmentation", ["openms patient 07"], lambda _: [segmented(folder)])
     tell(row, ("dice_fluid", "dice_grey", "dice_white"))
@@ -58,19 +54,6 @@ def scans(folder: Path, n: int) -> dict[str, Scan]:
     noise = np.random.default_rng(0).normal(0, 15, array.shape).astype(np.float32)
     found["MNI152, T1"] = Scan(np.where(array > 0, (array + noise).clip(1), 0).astype(np.float32), mni.affine, "T1")
     return dict(list(found.items())[:n])
-
-
-def parts(folder: Path) -> dict[str, Scan]:
-    """Parts of the scans of one real patient that hold mostly head, by name; the affine travels along."""
-    found = {}
-    for contrast in CONTRASTS:
-        whole = scan(folder, contrast)
-        for corner in np.ndindex(*((n - s) // STEP + 1 for n, s in zip(whole.array.shape, SIDE))):
-            at = tuple(STEP * k for k in corner)
-            one = cut(whole, at, SIDE)
-            if (one.array > 0).mean() > 0.4:
-                found[f"{contrast}:{','.join(map(str, at))}"] = one
-    return found
 
 
 def cut(whole: Scan, corner, size) -> Scan:
@@ -142,31 +125,6 @@ def scored(chosen: dict[str, Scan], names: list[str], change: Callable[[Scan], S
             "found_1": float(p < 0.01), "found_6": float(p < 1e-6), "exponent": float(np.log10(max(p, 1e-300))),
             "payload": float(whole and payload == payload_of("bench", name)), "psnr": float(10 * np.log10(peak**2 / error)),
         }  # fmt: skip
-
-
-def null(found: dict[str, Scan]) -> dict:
-    """The distance of p-values from uniform ones: unmarked parts, and keys of nobody."""
-    from scipy.stats import kstest
-
-    seen = [volume_grain.folded(one.array, one.affine) for one in found.values()]
-    each = -(-PAIRS // KEYS)
-    keys = [hashlib.sha256(b"nobody's key %d" % k).digest() for k in range(KEYS)]
-    values = np.array(
-        [
-            heard(volume_grain.SCHEME, key, seen[(each * k + i) % len(seen)])[0]
-            for k, key in enumerate(keys)
-            for i in range(each)
-        ]
-    )
-    test = kstest(values, "uniform")
-    below = vars(share((values < 0.01).astype(float)))
-    return {
-        "distance": float(test.statistic),
-        "ks_p": float(test.pvalue),
-        "below_1": below,
-        "pairs": len(values),
-        "parts": len(seen),
-    }
 
 
 def segmented(folder: Path) -> dict:

@@ -10,55 +10,67 @@ from difusa.shared.forensics.fitting import Known, Linear
 from difusa.shared.forensics.judging import Limits, Trial
 
 WEIGHTS = Path(__file__).parent / "weights"
-PARTS = ("spectrum", "residues", "tower", "reconstruction")
+PARTS, MIX = ("spectrum", "residues", "tower", "reconstruction"), "mix"
 
 
 @dataclass(frozen=True)
-class Detector:
-    """parts: a judge for each of PARTS; mix: their logits -> one logit; slope, offset: logit -> calibrated logit.
+class Judge:
+    """Real ones against one family of generators. parts: a judge for each of PARTS that counts; mix: their logits -> one logit.
 
-    patch, patch_mean: spread and mean of a patch's share in the tower's logit over real pictures. tested_on: a generator each;
-    false_alarms: share of real items that were called generated, of such as had no part in the fit.
+    patch, patch_mean: spread and mean of a patch's share in the tower's logit over real pictures.
     """
 
     parts: dict[str, Linear]
     mix: Linear
+    patch: float = 1.0
+    patch_mean: float = 0.0
+
+    def __call__(self, figures: dict[str, np.ndarray]) -> np.ndarray:
+        """Figures [n, d] by part -> logit [n]."""
+        return self.mix(np.stack([judge(figures[k]) for k, judge in self.parts.items()], -1))
+
+    def where(self, patches: np.ndarray) -> np.ndarray:
+        """Each patch's share [196] in the tower's logit, in spreads over the patches of real pictures."""
+        tower = self.parts["tower"]
+        return ((patches - tower.mean) / tower.scale @ tower.weights - self.patch_mean) / self.patch
+
+
+@dataclass(frozen=True)
+class Detector:
+    """judges: one for each family that it was fitted on; slope, offset: their joint logit -> calibrated logit.
+
+    A generator leaves signs of its own; what is common to several is faint. So each family has its judge, and the odds that an
+    item is generated are the mean of its odds against each. tested_on: a generator each; false_alarms: share of real items that
+    were called generated, of such as had no part in the fit.
+    """
+
+    judges: dict[str, Judge]
     slope: float
     offset: float
     limits: Limits
     seen: Known
-    patch: float = 1.0
-    patch_mean: float = 0.0
     fitted_on: tuple[str, ...] = ()
     tested_on: tuple[Trial, ...] = ()
     false_alarms: float = float("nan")
     notes: dict = field(default_factory=dict)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The parts that are used."""
-        return tuple(self.parts)
+    def parts(self) -> tuple[str, ...]:
+        """The parts that count for some family."""
+        return tuple(k for k in PARTS if any(k in j.parts for j in self.judges.values()))
 
-    def parts_of(self, measured) -> dict[str, np.ndarray]:
-        """Logit [deliveries] of each part; reconstruction is measured once and counts in all."""
-        count = len(next(iter(measured.views.values())))
-        told = {k: measured.views[k] for k in self.parts if k in measured.views}
-        if "reconstruction" in self.parts:
-            told["reconstruction"] = np.repeat(measured.reconstruction[None], count, 0)
-        return {k: self.parts[k](x) for k, x in told.items()}
+    def logits(self, figures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Figures [n, d] by part -> logit [n] against each family."""
+        return {family: judge(figures) for family, judge in self.judges.items()}
 
-    def mixed(self, parts: dict[str, np.ndarray]) -> np.ndarray:
-        """One logit [deliveries] from those of the parts."""
-        return self.mix(np.stack([parts[k] for k in self.parts], -1))
+    def calibrated(self, logits: dict[str, np.ndarray]) -> np.ndarray:
+        """The joint logit [n], whose sigmoid is a probability."""
+        return self.slope * joint(list(logits.values())) + self.offset
 
-    def calibrated(self, logit):
-        """The logit whose sigmoid is a probability."""
-        return self.slope * logit + self.offset
 
-    def where(self, patches: np.ndarray) -> np.ndarray:
-        """Each patch's share [196] in the tower's logit, in spreads over the patches of real pictures."""
-        tower = self.parts["tower"]
-        return ((patches - tower.mean) / tower.scale @ tower.weights - self.patch_mean) / self.patch
+def joint(logits) -> np.ndarray:
+    """The logit whose odds are the mean of the odds of several, [families, n] -> [n]."""
+    return np.logaddexp.reduce(np.asarray(logits, float), axis=0) - np.log(len(logits))
 
 
 def save(detector: Detector, folder: Path = WEIGHTS, name: str = "pictures") -> None:
@@ -68,15 +80,22 @@ def save(detector: Detector, folder: Path = WEIGHTS, name: str = "pictures") -> 
     from difusa.shared.checkpoint import save_tensors
     from difusa.shared.files import plain, write_json
 
-    arrays = {f"{k}.{n}": getattr(v, n) for k, v in _linears(detector).items() for n in ("mean", "scale", "weights")}
+    linears = {f"{family}.{k}": v for family, j in detector.judges.items() for k, v in {**j.parts, MIX: j.mix}.items()}
+    arrays = {f"{k}.{n}": getattr(v, n) for k, v in linears.items() for n in ("mean", "scale", "weights")}
     arrays |= {"seen.mean": detector.seen.mean, "seen.directions": detector.seen.directions}
     tensors = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in arrays.items()}
     save_tensors(Path(folder) / f"{name}.safetensors", tensors)
-    numbers = {k: getattr(detector, k) for k in ("slope", "offset", "patch", "patch_mean", "false_alarms")}
+    judges = {
+        family: {
+            "parts": list(j.parts), "bias": {k: v.bias for k, v in {**j.parts, MIX: j.mix}.items()},
+            "patch": j.patch, "patch_mean": j.patch_mean,
+        }
+        for family, j in detector.judges.items()
+    }  # fmt: skip
+    numbers = {k: getattr(detector, k) for k in ("slope", "offset", "false_alarms")}
     told = {
-        "parts": list(detector.parts), "bias": {k: v.bias for k, v in _linears(detector).items()}, "numbers": numbers,
-        "limits": vars(detector.limits), "seen_limit": detector.seen.limit, "fitted_on": detector.fitted_on,
-        "tested_on": [vars(t) for t in detector.tested_on], "notes": detector.notes,
+        "judges": judges, "numbers": numbers, "limits": vars(detector.limits), "seen_limit": detector.seen.limit,
+        "fitted_on": detector.fitted_on, "tested_on": [vars(t) for t in detector.tested_on], "notes": detector.notes,
     }  # fmt: skip
     write_json(Path(folder) / f"{name}.json", plain(told))
 
@@ -92,19 +111,19 @@ def load(folder: Path = WEIGHTS, name: str = "pictures") -> Detector:
         told = json.loads(path.read_text(encoding="utf-8"))
         arrays = {k: v.double().numpy() for k, v in load_tensors(path.with_suffix(".safetensors")).items()}
 
-        def linear(key: str) -> Linear:
-            return Linear(*(arrays[f"{key}.{n}"] for n in ("mean", "scale", "weights")), told["bias"][key])
+        def judge(family: str, of: dict) -> Judge:
+            found = {
+                k: Linear(*(arrays[f"{family}.{k}.{n}"] for n in ("mean", "scale", "weights")), of["bias"][k])
+                for k in (*of["parts"], MIX)
+            }
+            return Judge({k: found[k] for k in of["parts"]}, found[MIX], of["patch"], of["patch_mean"])
 
-        parts = {k: linear(k) for k in told["parts"]}
+        judges = {family: judge(family, of) for family, of in told["judges"].items()}
         seen = Known(arrays["seen.mean"], arrays["seen.directions"], told["seen_limit"])
         numbers = {k: float("nan") if v is None else v for k, v in told["numbers"].items()}
         return Detector(
-            parts, linear("mix"), limits=Limits(**told["limits"]), seen=seen, fitted_on=tuple(told["fitted_on"]),
+            judges, limits=Limits(**told["limits"]), seen=seen, fitted_on=tuple(told["fitted_on"]),
             tested_on=tuple(Trial(**t) for t in told["tested_on"]), notes=told["notes"], **numbers,
         )  # fmt: skip
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is damaged ({error}): install difusa anew") from error
-
-
-def _linears(detector: Detector) -> dict[str, Linear]:
-    return detector.parts | {"mix": detector.mix}

@@ -29,6 +29,12 @@ class Measured:
     reconstruction: np.ndarray
     patches: np.ndarray | None = None
 
+    @property
+    def figures(self) -> dict[str, np.ndarray]:
+        """[deliveries, d] of each part; the reconstruction was measured once and counts in all."""
+        count = len(next(iter(self.views.values())))
+        return self.views | {"reconstruction": np.repeat(self.reconstruction[None], count, 0)}
+
 
 def figures(view: np.ndarray, threads: int = 1) -> dict[str, np.ndarray]:
     """What one delivery at SIDE shows; `patches` are the tower's tokens, of which `tower` is the mean."""
@@ -64,33 +70,40 @@ def judge(
 
 def weigh(found: list[Measured], detector: Detector, outside: str = "", where: np.ndarray | None = None) -> Judged:
     """The verdict on the squares of one picture; outside: why it is none that the detector can know, "" if it may be."""
-    parts = {k: np.mean([s[k] for s in (detector.parts_of(m) for m in found)], 0) for k in detector.names}
-    each = sigmoid(detector.calibrated(detector.mixed(parts)))
-    mean = float(sigmoid(detector.calibrated(detector.mixed(parts).mean())))
+    told = [detector.logits(m.figures) for m in found]
+    logits = {family: np.mean([t[family] for t in told], 0) for family in detector.judges}
+    whole = {family: v.mean() for family, v in logits.items()}
+    each, mean = sigmoid(detector.calibrated(logits)), float(sigmoid(detector.calibrated(whole)))
     distance = max(float(detector.seen.distance(m.views["tower"][0])) for m in found)
     if not outside and distance > 1:
         outside = f"unlike the pictures it was fitted on: {distance:.2f} times as far from their mean as 99 % of them"
+    shown = {k: round(float(v), 3) for k, v in whole.items()}
     flipped = float(np.mean((each > 0.5) != (each[0] > 0.5)))
     disagree = bool(each.min() <= detector.limits.low and each.max() >= detector.limits.high)
     said = detector.limits.verdict(mean, bool(outside), disagree)
-    logits = {k: round(float(v.mean()), 3) for k, v in parts.items()}
     views = dict(zip(DELIVERIES, each.round(4).tolist(), strict=True))
     return Judged(
         "picture", said, mean, float(each.min()), float(each.max()), outside, flipped,
-        figures={"logits": logits, "deliveries": views, "distance": round(distance, 3)},
+        figures={"logits": shown, "deliveries": views, "distance": round(distance, 3)},
         tested_on=detector.tested_on, false_alarms=detector.false_alarms, heat=where,
     )  # fmt: skip
 
 
-def heat(size: tuple[int, int], places: list, found: list[Measured], detector: Detector) -> np.ndarray:
-    """Where the tower sees signs, [h, w] of about 14 cells a square: the share of each patch in the tower's logit, in units of
-    the spread over patches of real pictures; positive speaks for generated. Exact: the mean of all patches is the logit.
+def heat(size: tuple[int, int], places: list, found: list[Measured], detector: Detector) -> np.ndarray | None:
+    """Where the tower sees signs, [h, w] of about 14 cells a square: the share of each patch in the tower's logit against the
+    likeliest family, in units of the spread over patches of real pictures; positive speaks for generated. Exact: the mean of all
+    patches is the logit. Where the tower does not count against that family, that against the likeliest for which it does.
     """
+    told = [detector.logits(m.figures) for m in found]
+    seeing = [f for f, judge in detector.judges.items() if "tower" in judge.parts]
+    if not seeing:
+        return None
+    judge = detector.judges[max(seeing, key=lambda f: np.mean([t[f] for t in told]))]
     cell = places[0][2] / PATCHES
     total = np.zeros([max(1, round(n / cell)) for n in size])
     count = np.zeros_like(total)
     for (top, left, _), one in zip(places, found, strict=True):
-        local = detector.where(one.patches).reshape(PATCHES, PATCHES)
+        local = judge.where(one.patches).reshape(PATCHES, PATCHES)
         row, column = (min(round(a / cell), n - PATCHES) for a, n in zip((top, left), total.shape, strict=True))
         total[row : row + PATCHES, column : column + PATCHES] += local
         count[row : row + PATCHES, column : column + PATCHES] += 1

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from difusa.shared.forensics.detector import Detector
+from difusa.shared.forensics.detector import Detector, Judge
 from difusa.shared.forensics.fitting import Linear, balanced, best_ridge, known, logistic, scaled, sigmoid
 from difusa.shared.forensics.judging import Judged, limits
 
 REAL = "real"
-PART = "figures"
+ALL, PART = "all families", "figures"
 NAMED = 3  # figures that a verdict names
 AIMED = {
     "false_alarms": 0.02,
@@ -58,8 +58,9 @@ def fitted(names: Sequence[str], train: Table, held: Table, *, false_alarms: flo
     seen = known(part.standardised(train.x), z, keep=min(24, train.x.shape[1]))
     families = tuple(f for f in dict.fromkeys(train.families) if f != REAL)
     sizes = {f: train.families.count(f) for f in dict.fromkeys(train.families)}
+    judges = {ALL: Judge({PART: part}, same)}
     return Detector(
-        {PART: part}, same, slope, offset, limits(p[y == 0], p[y == 1], false_alarms=false_alarms, misses=misses), seen,
+        judges, slope, offset, limits(p[y == 0], p[y == 1], false_alarms=false_alarms, misses=misses), seen,
         fitted_on=families, notes={"figures": list(names), "ridge": ridge, "n": sizes},
     )  # fmt: skip
 
@@ -69,11 +70,11 @@ def weigh(x: np.ndarray, detector: Detector, kind: str, outside: str = "") -> Ju
 
     low, high: what the probability becomes when any one figure is taken for an ordinary one.
     """
-    part, names = detector.parts[PART], detector.notes["figures"]
+    part, names = detector.judges[ALL].parts[PART], detector.notes["figures"]
     z = part.standardised(x)
     logit = float(z @ part.weights + part.bias)
-    p = float(sigmoid(detector.calibrated(logit)))
-    each = sigmoid(detector.calibrated(logit - z * part.weights))
+    p = float(sigmoid(detector.calibrated({ALL: logit})))
+    each = sigmoid(detector.calibrated({ALL: logit - z * part.weights}))
     distance = float(detector.seen.distance(z))
     if not outside and distance > 1:
         outside = f"unlike what it was fitted on: {distance:.2f} times as far from the mean as 99 % of that"

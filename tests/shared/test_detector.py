@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from difusa.shared.forensics import deliveries, detector, pictures, reconstruction, scoring, tables
-from difusa.shared.forensics.detector import Detector
+from difusa.shared.forensics.detector import Detector, Judge
 from difusa.shared.forensics.fitting import Linear, known
 from difusa.shared.forensics.judging import GENERATED, NO_SIGN, UNSURE, Limits, Trial
 from difusa.shared.forensics.pictures import Measured
@@ -24,16 +24,16 @@ def made() -> Detector:
     mix = Linear(np.zeros(4), np.ones(4), np.ones(4), 0.0)
     seen = rng.normal(size=(50, SIZES["tower"]))
     tests = (Trial("A", 0.9, 0.5, 20, True), Trial("B", 0.6, 0.1, 20, False))
-    return Detector(
-        parts, mix, 1.0, 0.0, Limits(0.2, 0.8), known(seen, 3 * seen, keep=4), 0.7, 0.1, ("A",), tests, 0.03
-    )
+    judges = {"A": Judge(parts, mix, 0.7, 0.1)}
+    return Detector(judges, 1.0, 0.0, Limits(0.2, 0.8), known(seen, 3 * seen, keep=4), ("A",), tests, 0.03)
 
 
 def measured(made: Detector, push: np.ndarray) -> Measured:
     """Figures whose mixed logits are `push` [VIEWS], by the spectrum alone: the other parts are at their zero."""
-    zero = {k: p.mean - p.bias * p.weights * p.scale / (p.weights @ p.weights) for k, p in made.parts.items()}
+    parts = made.judges["A"].parts
+    zero = {k: p.mean - p.bias * p.weights * p.scale / (p.weights @ p.weights) for k, p in parts.items()}
     views = {k: np.repeat(zero[k][None], VIEWS, 0) for k in ("spectrum", "residues", "tower")}
-    part = made.parts["spectrum"]
+    part = parts["spectrum"]
     views["spectrum"] = views["spectrum"] + push[:, None] * part.weights * part.scale / (part.weights @ part.weights)
     return Measured(views, zero["reconstruction"])
 
@@ -59,6 +59,16 @@ def test_squares_are_averaged(made):
     assert pictures.weigh(two, made).probability == pytest.approx(1 / (1 + np.exp(-2.0)))
 
 
+def test_odds_are_the_mean_of_the_odds_against_each_family(made):
+    """A sure sign of one family is not outvoted by others that see nothing; no sign of any is no sign."""
+    judge = made.judges["A"]
+    other = replace(judge, mix=replace(judge.mix, bias=-4.0))  # logits of -4 more
+    two = replace(made, judges={"A": judge, "B": other})
+    for push in (3.0, -3.0):
+        odds = np.mean([np.exp(push), np.exp(push - 4)])
+        assert pictures.weigh([measured(made, np.full(VIEWS, push))], two).probability == pytest.approx(odds / (1 + odds))
+
+
 def test_kept_and_read_again(made, tmp_path):
     detector.save(made, tmp_path, "one")
     again = detector.load(tmp_path, "one")
@@ -80,13 +90,13 @@ def test_broken_and_missing_files_are_named(tmp_path):
 
 def test_heat_is_an_exact_part_of_the_logit(made):
     patches = np.random.default_rng(1).normal(size=(196, SIZES["tower"]))
-    where = made.where(patches) * made.patch + made.patch_mean
-    tower = made.parts["tower"]
+    judge = made.judges["A"]
+    where, tower = judge.where(patches) * judge.patch + judge.patch_mean, judge.parts["tower"]
     assert where.mean() + tower.bias == pytest.approx(float(tower(patches.mean(0))), abs=1e-9)
     found = replace(measured(made, np.zeros(VIEWS)), patches=patches)
     whole = pictures.heat((100, 300), deliveries.squares(np.zeros((100, 300, 3), np.uint8)), [found] * 3, made)
     assert whole.shape == (14, 42)
-    assert np.allclose(whole[:, :14], made.where(patches).reshape(14, 14))
+    assert np.allclose(whole[:, :14], judge.where(patches).reshape(14, 14))
     assert pictures.painted(np.zeros((100, 300, 3), np.uint8), whole).shape == (100, 300, 3)
 
 
