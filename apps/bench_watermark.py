@@ -13,7 +13,7 @@ TASKS = {
     "pictures null": ("heritage.mark_null", 500, 20),
     "molecules": ("molecules.mark_bench", 200, 10),
     "crystals": ("materials.mark_bench", 500, 8),
-    "volumes": ("medical.mark_bench", 20, 2),
+    "volumes": ("medical.mark_bench", 25, 2),
 }
 
 

@@ -20,14 +20,15 @@ met for the first time. In brackets: 95 % interval, by bootstrap over artists, p
   items of which "no sign" was seen.
 - **Flips**: pictures of which some delivery (smaller, JPEG 40, cut, grey, screenshot) says the opposite of another, before
   abstention.
-- **Calibration error**: of as many real as generated items, ten bins; a small sample raises it.
+- **Calibration error**: of as many real as generated items, ten bins. **By chance**: what it would be on average if all
+  probabilities were exact; so few items leave that much.
 """
 COLUMNS = (
     ("AUROC", "auroc", 3, shown), ("balanced accuracy", "balanced_accuracy", 3, shown),
     ("of those decided", "decided_accuracy", 3, shown), ("unsure (%)", "abstained", 0, percent),
     ("outside (%)", "outside", 0, percent), ("false alarms (%)", "false_alarms", 0, percent),
     ("missed (%)", "missed", 0, percent), ("flips (%)", "flipped", 0, percent),
-    ("calibration error", "calibration_error", 3, shown),
+    ("calibration error", "calibration_error", 3, shown), ("by chance", "calibration_chance", 3, shown),
 )  # fmt: skip
 KINDS = {
     "pictures": (

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from difusa.domains.medical import segmenting
-from difusa.domains.medical.mark_null import null
+from difusa.domains.medical import mark_null, segmenting
 from difusa.domains.medical.marking import SHARE
 from difusa.domains.medical.readers import load
 from difusa.domains.medical.scan import Made, Scan
@@ -25,15 +24,16 @@ CONTRASTS = ("T1", "T2", "FLAIR")
 
 def rows(store: Bench, asked: Asked, n: int) -> None:
     """A row an attack, on real scans; then p-values of unmarked volumes under random keys, and the Dice of tissues."""
-    folder = asked.folder() / "medical" / "nifti"
+    folder = asked.folder() / "medical"
     chosen = scans(folder, n)
+    store.groups |= {name: name.split(",")[0] for name in chosen}
     for attack, change in ATTACKS.items():
         row = store.row(
             METHOD, f"volumes: {attack}", list(chosen),
             lambda names, change=change: scored(chosen, names, change), chunk=1, settings={"strength": SHARE},
         )  # fmt: skip
         tell(row, ("found_1", "found_6", "exponent", "psnr"))
-    row = store.row(METHOD, "volumes: p-values without a mark", ["all"], lambda _: [null(asked.folder())])
+    row = store.row(METHOD, "volumes: p-values without a mark", ["all"], lambda _: [mark_null.null(asked.folder())])
     tell(row, ("distance", "ks_p", "below_1"))
     row = store.row(METHOD, "volumes: segmentation", ["openms patient 07"], lambda _: [segmented(folder)])
     tell(row, ("dice_fluid", "dice_grey", "dice_white"))
@@ -45,14 +45,17 @@ def scan(folder: Path, contrast: str) -> Scan:
 
 
 def scans(folder: Path, n: int) -> dict[str, Scan]:
-    """The first n of the real scans there are: a patient's, and the MNI152 T1, a mean of many, with 1.5 % of noise."""
+    """The first n of the real scans there are, by person and contrast: one patient's whole, the MNI152 T1 (a mean of many) with
+    1.5 % of noise, and the stacks of planes of the other patients."""
     from nilearn.datasets import load_mni152_template
 
-    found = {f"patient 07, {contrast}": scan(folder, contrast) for contrast in CONTRASTS}
+    found = {f"cross-07, {contrast}": scan(folder / "nifti", contrast) for contrast in CONTRASTS}
     mni = load_mni152_template(resolution=1)
     array = np.asarray(mni.dataobj, np.float32) * 1000
     noise = np.random.default_rng(0).normal(0, 15, array.shape).astype(np.float32)
     found["MNI152, T1"] = Scan(np.where(array > 0, (array + noise).clip(1), 0).astype(np.float32), mni.affine, "T1")
+    others = mark_null.real(folder.parent)
+    found |= {k: v for k, v in others.items() if v.contrast in CONTRASTS and not k.startswith("cross-07")}
     return dict(list(found.items())[:n])
 
 
@@ -130,7 +133,7 @@ def scored(chosen: dict[str, Scan], names: list[str], change: Callable[[Scan], S
 def segmented(folder: Path) -> dict:
     """Dice of fluid, grey and white matter between the segmentations of a patient with and without a mark in all contrasts."""
     box = ((40, 60, 60), (100, 100, 60))  # of the brain
-    plain = [cut(scan(folder, c), *box) for c in CONTRASTS]
+    plain = [cut(scan(folder / "nifti", c), *box) for c in CONTRASTS]
     labels = []
     for given in (plain, [marked(one, one.contrast) for one in plain]):
         inside = plain[0].array > 0

@@ -10,7 +10,7 @@ from difusa.shared.forensics.fitting import auroc
 from difusa.shared.forensics.judging import GENERATED, NO_SIGN, UNSURE, Judged
 from difusa.shared.metrics import Interval, interval, share
 
-RESAMPLES = 1000
+RESAMPLES, DRAWS = 1000, 100
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def figures(real: Said, generated: Said) -> dict[str, Interval | float]:
     right = [(real.probabilities < 0.5).mean(), (generated.probabilities >= 0.5).mean()]
     found["balanced_accuracy"] = float(np.mean(right))
     found["decided_accuracy"] = decided(real, generated)
-    found["calibration_error"] = calibration_error(real.probabilities, generated.probabilities)
+    error, chance = calibration_error(real.probabilities, generated.probabilities)
+    found |= {"calibration_error": error, "calibration_chance": chance}
     return {k: v for k, v in found.items() if isinstance(v, Interval) or np.isfinite(v)}
 
 
@@ -65,12 +66,14 @@ def decided(real: Said, generated: Said) -> float:
     return float(np.mean(shares))
 
 
-def calibration_error(real: np.ndarray, generated: np.ndarray) -> float:
-    """Of as many of one class as of the other; those left out are drawn once."""
+def calibration_error(real: np.ndarray, generated: np.ndarray) -> tuple[float, float]:
+    """Of as many of one class as of the other (those left out are drawn once): the expected calibration error, and what it would
+    be on average if the probabilities were exact, which is all that chance leaves of it in so few items."""
     count = min(len(real), len(generated))
     rng = np.random.default_rng(0)
-    told = [rng.permutation(p)[:count] for p in (real, generated)]
-    return curve(np.concatenate(told), np.repeat([0, 1], count))["error"]
+    told = np.concatenate([rng.permutation(p)[:count] for p in (real, generated)])
+    exact = [curve(told, rng.random(len(told)) < told)["error"] for _ in range(DRAWS)]
+    return curve(told, np.repeat([0, 1], count))["error"], float(np.mean(exact))
 
 
 def resampled(real: Said, generated: Said) -> tuple[float, float]:

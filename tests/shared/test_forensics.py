@@ -174,3 +174,15 @@ def test_classes_that_differ_in_their_codec_alone_cannot_be_told_apart():
     past a coin's toss: less than three standard errors above 0.5, which are 0.14 for 80 + 80."""
     assert told_by_codec(lambda image, rng: deliveries.standard(image)) > 0.9
     assert told_by_codec(deliveries.equalised) < 0.64
+
+
+def test_exact_probabilities_are_off_by_chance_alone_and_wrong_ones_by_more():
+    from difusa.shared.forensics.scoring import calibration_error
+
+    rng = np.random.default_rng(5)
+    p = rng.random(4000)
+    made = rng.random(4000) < p
+    error, chance = calibration_error(p[~made], p[made])
+    assert error < 2 * chance < 0.05  # 4,000 items leave about .01
+    error, _ = calibration_error(p[~made] ** 0.25, p[made] ** 0.25)
+    assert error > 0.2
