@@ -44,6 +44,7 @@ class Row:
         if j.kind == "video":
             return f"{where}: {j.verdict}: {'; '.join((j.outside, *j.reasons))}"
         said = f"{where}: {j.verdict} (probability {j.probability:.0%}, {j.low:.0%} to {j.high:.0%})"
+        said += f"; of what it knows most like {j.likeness}" if j.likeness else ""
         return said + (f"; outside of what it was tested on: {j.outside}" if j.outside else "")
 
     def record(self) -> dict:
@@ -172,7 +173,7 @@ def picture(path: Path) -> Iterator[Row]:
     known = detector.load()
     model = picture_model() if "reconstruction" in known.parts else None
     said = judge(pixels, known, model, outside=webp)
-    yield Row(str(path), judged=said, heat=painted(pixels, said.heat))
+    yield Row(str(path), judged=said, heat=None if said.heat is None else painted(pixels, said.heat))
 
 
 def eight_bits(pixels: np.ndarray) -> np.ndarray:

@@ -58,8 +58,9 @@ def show(row: Row, _: Callable[[str], str]) -> None:
         show_video(said, _)
         return
     BOXES[said.verdict](f"**{detect_words.headline(said, _)}** {detect_words.meaning(said, _)}")
-    if words := detect_words.outside(said, _):
-        st.write(words)
+    for words in (detect_words.likeness(said, _), detect_words.outside(said, _)):
+        if words:
+            st.write(words)
     st.progress(said.probability, text=detect_words.band(said, _))
     if row.heat is not None:
         st.image(

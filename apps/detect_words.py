@@ -64,6 +64,13 @@ def band(said: Judged, _: Callable[[str], str]) -> str:
     return f"{sure.format(p=p)} {_(moves).format(low=low, high=high)}"
 
 
+def likeness(said: Judged, _: Callable[[str], str]) -> str:
+    """Whose traits it shows, "" where that is not told."""
+    if not said.likeness:
+        return ""
+    return _("Of the programs that it knows, the file is most like {family}.").format(family=_(said.likeness))
+
+
 def outside(said: Judged, _: Callable[[str], str]) -> str:
     """That the file lies outside of what was tested, "" if it does not."""
     return _("It is unlike the files that the detector was tested on, so it gives no verdict.") if said.outside else ""

@@ -60,7 +60,8 @@ class Judged:
     probability: that it is generated, if one in two were; low, high: the least and the most of its deliveries. outside: why it
     lies outside of what the judge was tested on ("" if it does not). flipped: share of its deliveries that say the
     opposite of the file as it is. reasons: what weighed most, in words. false_alarms: share of real items called generated in
-    the test. heat: where, [h, w], positive speaks for generated.
+    the test. heat: where, [h, w], positive speaks for generated. likeness: where it is called generated, the family of
+    generators whose traits it shows most ("" where the judge does not tell them apart).
     """
 
     kind: str
@@ -75,3 +76,4 @@ class Judged:
     tested_on: tuple[Trial, ...] = ()
     false_alarms: float = float("nan")
     heat: np.ndarray | None = field(default=None, repr=False)
+    likeness: str = ""

@@ -12,7 +12,7 @@ from difusa.shared.denoisers import Denoiser
 from difusa.shared.forensics.deliveries import DELIVERIES, SIDE, WHOLE, resized, squares, standard
 from difusa.shared.forensics.detector import Detector
 from difusa.shared.forensics.fitting import sigmoid
-from difusa.shared.forensics.judging import Judged
+from difusa.shared.forensics.judging import GENERATED, Judged
 from difusa.shared.forensics.reconstruction import reconstructed
 from difusa.shared.forensics.residuals import cooccurrences, spectrum
 from difusa.shared.perceptual import tokens
@@ -86,6 +86,7 @@ def weigh(found: list[Measured], detector: Detector, outside: str = "", where: n
         "picture", said, mean, float(each.min()), float(each.max()), outside, flipped,
         figures={"logits": shown, "deliveries": views, "distance": round(distance, 3)},
         tested_on=detector.tested_on, false_alarms=detector.false_alarms, heat=where,
+        likeness=max(whole, key=whole.get) if said == GENERATED and len(whole) > 1 else "",
     )  # fmt: skip
 
 

@@ -175,10 +175,10 @@ def residual(volume: np.ndarray, affine: np.ndarray, where: np.ndarray | None) -
         sigma = width / spacing
         return gaussian_filter(x * weight, sigma) / (gaussian_filter(weight, sigma) + 1e-6)
 
-    found = (values - mean(values, 1.5)) * weight
+    found = (values - mean(values, 0.8)) * weight
     power = mean(found**2, 1.5)
     seen = power[(power > 1e-6 * power.max()) & (weight > 0)]
     usual = float(np.percentile(seen, 20)) if seen.size else 1.0  # where there is little anatomy
-    found *= usual / (power + usual)
-    size = np.sqrt(mean(found**2, 4.0))
+    found *= (usual / (power + usual)) ** 1.5  # beyond Wiener's: edges are rather left out than believed
+    size = np.sqrt(mean(found**2, 8.0))
     return np.clip(found / (size + 0.02 * size.max() + 1e-12), -2.5, 2.5) * weight, weight

@@ -64,9 +64,10 @@ def test_odds_are_the_mean_of_the_odds_against_each_family(made):
     judge = made.judges["A"]
     other = replace(judge, mix=replace(judge.mix, bias=-4.0))  # logits of -4 more
     two = replace(made, judges={"A": judge, "B": other})
-    for push in (3.0, -3.0):
+    for push in (5.0, -3.0):
         odds = np.mean([np.exp(push), np.exp(push - 4)])
-        assert pictures.weigh([measured(made, np.full(VIEWS, push))], two).probability == pytest.approx(odds / (1 + odds))
+        said = pictures.weigh([measured(made, np.full(VIEWS, push))], two)
+        assert said.probability == pytest.approx(odds / (1 + odds)) and said.likeness == ("A" if push > 0 else "")
 
 
 def test_kept_and_read_again(made, tmp_path):
