@@ -90,16 +90,25 @@ def residual(grey: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
     Wiener's estimate: what departs from the mean around, where it departs by about as much as a mark does.
     """
-    from scipy.ndimage import gaussian_filter
+    x, weight = grey.astype(np.float32), weight.astype(np.float32)
+    counts = {width: blurred(weight, width) + 1e-6 for width in (3.0, 6.0, 7.0)}
 
     def mean(x: np.ndarray, width: float) -> np.ndarray:
-        return gaussian_filter(x * weight, width) / (gaussian_filter(weight, width) + 1e-9)
+        return blurred(x * weight, width) / counts[width]
 
-    found = grey - mean(grey, 3.0)
+    found = x - mean(x, 3.0)
     found *= NOISE**2 / (mean(found**2, 3.0) + NOISE**2)
     found -= mean(found, 6.0)
     size = np.sqrt(mean(found**2, 7.0)) + 0.2
     return np.clip(found / size, -2.5, 2.5) * weight, weight
+
+
+def blurred(plane: np.ndarray, width: float) -> np.ndarray:
+    """A plane [H, W] float32 under a Gaussian of so many pixels, mirrored at its edges."""
+    import cv2
+
+    side = 2 * round(4 * width) + 1
+    return cv2.GaussianBlur(plane, (side, side), width, borderType=cv2.BORDER_REFLECT)
 
 
 def folded(white: np.ndarray, weight: np.ndarray) -> np.ndarray:
