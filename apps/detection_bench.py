@@ -22,7 +22,7 @@ from difusa.shared.metrics import share
 
 FAMILIES = (DIFFUSION, ADVERSARIAL, OWN)
 SHIPPED = (DIFFUSION, OWN)  # what the shipped detector of pictures is fitted on
-FULL = {"train": (300, 120, 120, 36), "calibrate": (120, 56, 56, 24), "test": (160, 80, 80, 40)}  # real, then FAMILIES
+FULL = {"train": (450, 176, 120, 36), "calibrate": (120, 56, 56, 24), "test": (110, 58, 80, 40)}  # real, then FAMILIES
 QUICK = {"train": (24, 12, 8, 4), "calibrate": (12, 6, 4, 3), "test": (12, 6, 6, 3)}
 AGAIN, PASTS = (
     (24, 20, 20, 16),

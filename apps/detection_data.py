@@ -15,13 +15,13 @@ import numpy as np
 
 from difusa.shared.forensics import pictures, reconstruction
 from difusa.shared.forensics.deliveries import any_delivery, equalised, saved, standard
-from difusa.shared.forensics.residuals import cooccurrences, spectrum
+from difusa.shared.forensics.detector import EACH
 from difusa.shared.seeds import stream
 
 REAL, DIFFUSION, ADVERSARIAL, OWN = "real", "Stable Diffusion", "GAN portraits", "Difusa"
 FOLDERS = {DIFFUSION: "detection/generated_sd512", ADVERSARIAL: "detection/generated_gan256"}
 SPLITS = ("train", "calibrate", "test")
-EXTRA = 3  # deliveries of each picture to fit on; the costly parts see the first alone
+EXTRA = 3  # deliveries of each picture to fit on; the reconstruction sees the first alone
 PEOPLE = re.compile(r"portrait|self-|woman|girl|lady|head|face|boy|mrs|mother|man(?![a-z])")
 
 
@@ -94,16 +94,12 @@ def shown(item: Item, codec: str = "", quality: int = 0) -> np.ndarray:
 
 
 def rows(item: Item, denoise) -> dict[str, np.ndarray]:
-    """What a picture is fitted on: EXTRA random deliveries, [EXTRA, d] of the cheap parts, [1, d] of the costly ones."""
+    """What a picture is fitted on: EXTRA random deliveries, [EXTRA, d] of each part, [1, d] of the reconstruction."""
     image, rng = shown(item), stream(2, zlib.crc32(item.name.encode()))
     views = [any_delivery(image, rng) for _ in range(EXTRA)]
-    seen = pictures.figures(views[0])
-    return {
-        "spectrum": np.stack([spectrum(v) for v in views]),
-        "residues": np.stack([cooccurrences(v) for v in views]),
-        "tower": seen["tower"][None],
-        "reconstruction": reconstruction.reconstructed(views[0], denoise)[None],
-    }
+    seen = [pictures.figures(v) for v in views]
+    found = {part: np.stack([one[part] for one in seen]) for part in EACH}
+    return found | {"reconstruction": reconstruction.reconstructed(views[0], denoise)[None]}
 
 
 def views(item: Item, denoise, quality: int | None = None) -> dict[str, np.ndarray]:

@@ -127,7 +127,10 @@ def confound(rows: list[dict]) -> str:
 
 def alone(rows: list[dict]) -> str:
     """Each part by itself."""
-    names = {"spectrum": "spectrum", "residues": "residues", "tower": "CLIP probe", "reconstruction": "reconstruction"}
+    names = {
+        "spectrum": "spectrum", "residues": "residues", "tower": "CLIP, means", "spread": "CLIP, spreads",
+        "reconstruction": "reconstruction",
+    }  # fmt: skip
     lines = []
     for r in [r for r in rows if any(k.startswith("auroc_") for k in r["metrics"])]:
         cells = [value(r, f"auroc_{k}") for k in names]

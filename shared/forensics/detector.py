@@ -10,7 +10,8 @@ from difusa.shared.forensics.fitting import Known, Linear
 from difusa.shared.forensics.judging import Limits, Trial
 
 WEIGHTS = Path(__file__).parent / "weights"
-PARTS, MIX = ("spectrum", "residues", "tower", "reconstruction"), "mix"
+EACH = ("spectrum", "residues", "tower", "spread")  # parts that are measured in each delivery
+PARTS, MIX = (*EACH, "reconstruction"), "mix"
 
 
 @dataclass(frozen=True)

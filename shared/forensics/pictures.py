@@ -10,7 +10,7 @@ import numpy as np
 
 from difusa.shared.denoisers import Denoiser
 from difusa.shared.forensics.deliveries import DELIVERIES, SIDE, WHOLE, resized, squares, standard
-from difusa.shared.forensics.detector import Detector
+from difusa.shared.forensics.detector import EACH, Detector
 from difusa.shared.forensics.fitting import sigmoid
 from difusa.shared.forensics.judging import GENERATED, Judged
 from difusa.shared.forensics.reconstruction import reconstructed
@@ -37,12 +37,14 @@ class Measured:
 
 
 def figures(view: np.ndarray, threads: int = 1) -> dict[str, np.ndarray]:
-    """What one delivery at SIDE shows; `patches` are the tower's tokens, of which `tower` is the mean."""
+    """What one delivery at SIDE shows; `patches` are the tower's tokens, `tower` their mean, `spread` the logs of their standard
+    deviations: what a generator does everywhere alike moves the one, what it does to variety the other."""
     patches = tokens(view, threads=threads)[1:].astype(np.float64)
     return {
         "spectrum": spectrum(view),
         "residues": cooccurrences(view),
         "tower": patches.mean(0),
+        "spread": np.log(patches.std(0) + 1e-6),
         "patches": patches,
     }
 
@@ -51,7 +53,7 @@ def measure(square: np.ndarray, denoise: Denoiser | None, threads: int = 1) -> M
     """All deliveries of one square, uint8 [S, S, 3] of any size; denoise: None where no part wants the reconstruction."""
     at = standard(square)
     seen = {name: figures(standard(send(at)), threads) for name, send in DELIVERIES.items()}
-    views = {part: np.stack([one[part] for one in seen.values()]) for part in ("spectrum", "residues", "tower")}
+    views = {part: np.stack([one[part] for one in seen.values()]) for part in EACH}
     back = np.empty(0) if denoise is None else reconstructed(at, denoise)
     return Measured(views, back, np.mean([seen[name]["patches"] for name in WHOLE], 0))
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from difusa.shared.forensics import deliveries, detector, pictures, reconstruction, scoring, tables
-from difusa.shared.forensics.detector import Detector, Judge
+from difusa.shared.forensics.detector import EACH, Detector, Judge
 from difusa.shared.forensics.fitting import Linear, known
 from difusa.shared.forensics.judging import GENERATED, NO_SIGN, UNSURE, Limits, Trial
 from difusa.shared.forensics.pictures import Measured
 
-SIZES = {"spectrum": 4, "residues": 3, "tower": 6, "reconstruction": 2}
+SIZES = {"spectrum": 4, "residues": 3, "tower": 6, "spread": 6, "reconstruction": 2}
 VIEWS = len(deliveries.DELIVERIES)
 
 
@@ -21,7 +21,7 @@ def made() -> Detector:
     """A detector of random coefficients that leans on the first figure of each part."""
     rng = np.random.default_rng(0)
     parts = {k: Linear(rng.normal(size=n), 0.5 + rng.random(n), rng.normal(size=n), 0.3) for k, n in SIZES.items()}
-    mix = Linear(np.zeros(4), np.ones(4), np.ones(4), 0.0)
+    mix = Linear(np.zeros(5), np.ones(5), np.ones(5), 0.0)
     seen = rng.normal(size=(50, SIZES["tower"]))
     tests = (Trial("A", 0.9, 0.5, 20, True), Trial("B", 0.6, 0.1, 20, False))
     judges = {"A": Judge(parts, mix, 0.7, 0.1)}
@@ -32,7 +32,7 @@ def measured(made: Detector, push: np.ndarray) -> Measured:
     """Figures whose mixed logits are `push` [VIEWS], by the spectrum alone: the other parts are at their zero."""
     parts = made.judges["A"].parts
     zero = {k: p.mean - p.bias * p.weights * p.scale / (p.weights @ p.weights) for k, p in parts.items()}
-    views = {k: np.repeat(zero[k][None], VIEWS, 0) for k in ("spectrum", "residues", "tower")}
+    views = {k: np.repeat(zero[k][None], VIEWS, 0) for k in EACH}
     part = parts["spectrum"]
     views["spectrum"] = views["spectrum"] + push[:, None] * part.weights * part.scale / (part.weights @ part.weights)
     return Measured(views, zero["reconstruction"])
