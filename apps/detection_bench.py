@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +10,19 @@ import numpy as np
 from difusa.apps import detection_page, video_bench
 from difusa.apps.detect import picture_model
 from difusa.apps.detection_data import ADVERSARIAL, DIFFUSION, OWN, PEOPLE, REAL, Item, chosen, items, measured
-from difusa.apps.detection_fit import fitted, measured_of
+from difusa.apps.detection_fit import fitted, judged, measured_of
 from difusa.shared.bench import Bench
 from difusa.shared.benchmark import Asked, missing, tell
 from difusa.shared.forensics import tables
 from difusa.shared.forensics.detector import Detector, joint
 from difusa.shared.forensics.fitting import auroc, sigmoid
-from difusa.shared.forensics.judging import GENERATED, NO_SIGN
+from difusa.shared.forensics.judging import GENERATED, NO_SIGN, Judged
 from difusa.shared.forensics.pictures import weigh
 from difusa.shared.forensics.scoring import Said, figures
 from difusa.shared.metrics import share
 
 FAMILIES = (DIFFUSION, ADVERSARIAL, OWN)
+KNOWN, EVERY = "families that it knows", "all families"
 SHIPPED = (DIFFUSION, OWN)  # what the shipped detector of pictures is fitted on
 FULL = {"train": (450, 176, 120, 36), "calibrate": (120, 56, 56, 24), "test": (110, 58, 80, 40)}  # real, then FAMILIES
 QUICK = {"train": (24, 12, 8, 4), "calibrate": (12, 6, 4, 3), "test": (12, 6, 6, 3)}
@@ -33,8 +35,8 @@ TOLD = ("auroc", "balanced_accuracy", "abstained", "flipped", "calibration_error
 
 
 def named(held_out: str) -> str:
-    """What a detector is called in the tables."""
-    return f"fitted without {held_out}"
+    """What a detector is called in the tables; "" holds nothing out."""
+    return f"fitted without {held_out}" if held_out else "fitted on all"
 
 
 class Pictures:
@@ -54,38 +56,52 @@ class Pictures:
         found = chosen(self.items, {(split, f): n for f, n in families.items() if n})
         return {item: measured(self.folder, job, item, picture_model) for item in found}
 
+    @property
+    def held(self) -> dict[Item, dict[str, np.ndarray]]:
+        """The pictures that no judge was fitted on: they calibrate and test by turns."""
+        return self.of("views", "calibrate") | self.of("views", "test")
 
-def said(detector: Detector, views: dict[Item, dict[str, np.ndarray]], keep: Callable[[Item], bool]) -> Said:
-    """The detector's verdicts on the pictures kept."""
-    which = [i for i in views if keep(i)]
-    return Said(tuple(weigh([measured_of(views[i])], detector) for i in which), tuple(i.group for i in which))
+
+@dataclass(frozen=True)
+class Test:
+    """Held-out pictures, what was measured of them, the detector of each, whose calibration did not see its group, and what it
+    says."""
+
+    views: dict[Item, dict[str, np.ndarray]]
+    own: dict[Item, Detector]
+    judged: dict[Item, Judged]
+
+    @classmethod
+    def of(cls, views, own) -> "Test":
+        return cls(views, own, {i: weigh([measured_of(v)], own[i]) for i, v in views.items()})
+
+    def said(self, keep: Callable[[Item], bool]) -> Said:
+        """The verdicts on the pictures kept."""
+        which = [i for i in self.views if keep(i)]
+        return Said(tuple(self.judged[i] for i in which), tuple(i.group for i in which))
 
 
 def pictures(store: Bench, asked: Asked) -> None:
     """Each detector on each family; then what JPEG 50 changes, what codecs betray, and each part alone."""
     seen = Pictures(asked, store.work / "detection")
-    rows, held, test = seen.of("rows", "train"), seen.of("views", "calibrate"), seen.of("views", "test")
+    rows, views = seen.of("rows", "train"), seen.held
     again = seen.of("jpeg50", "test", AGAIN if not asked.quick else (4, 3, 3, 3))
     pasts = seen.of("pasts", "test", PASTS if not asked.quick else (4, 4, 0, 0))
-    for out in FAMILIES:
-        detector = fitted(rows, held, [f for f in FAMILIES if f != out])
-        for family in FAMILIES:
-            told = figures(said(detector, test, is_real), said(detector, test, of(family)))
-            told |= parts_alone(detector, test, of(family))
+    judges = {family: judged(rows, views, family) for family in FAMILIES}
+    for out in (*FAMILIES, ""):
+        inside = [f for f in FAMILIES if f != out]
+        detector, own = fitted({f: judges[f] for f in inside}, rows, views)
+        test = Test.of(views, own)
+        against = {f: of(f) for f in FAMILIES}
+        against |= {KNOWN: lambda i, inside=inside: i.family in inside, EVERY: lambda i: i.family != REAL}
+        for family, keep in against.items():
+            told = figures(test.said(is_real), test.said(keep)) | parts_alone(detector, views, keep)
             row_of(store, named(out), f"pictures: {family}", told, detector)
-        every = figures(said(detector, test, is_real), said(detector, test, lambda i: i.family != REAL))
-        row_of(
-            store,
-            named(out),
-            "pictures: all families",
-            every | parts_alone(detector, test, lambda i: i.family != REAL),
-            detector,
-        )
-        people = figures(said(detector, test, of_people), said(detector, test, of(ADVERSARIAL)))
+        people = figures(test.said(of_people), test.said(of(ADVERSARIAL)))
         row_of(store, named(out), "pictures: GAN portraits against paintings of people", people, detector)
-        row_of(store, named(out), "pictures: sent on as JPEG 50", changed(detector, test, again), detector)
-        row_of(store, named(out), "pictures: another codec in the past", leak(detector, pasts), detector)
-        row_of(store, named(out), "pictures: deliveries", deliveries(detector, test), detector)
+        row_of(store, named(out), "pictures: sent on as JPEG 50", changed(test, again), detector)
+        row_of(store, named(out), "pictures: another codec in the past", leak(test, pasts), detector)
+        row_of(store, named(out), "pictures: deliveries", deliveries(test), detector)
 
 
 def is_real(item: Item) -> bool:
@@ -121,21 +137,17 @@ def parts_alone(detector: Detector, views, keep) -> dict[str, float]:
     return found
 
 
-def changed(detector: Detector, test, again) -> dict:
+def changed(test: Test, again) -> dict:
     """What becomes of the verdicts when the picture arrives as JPEG 50: turned round, or moved to or from "unsure"."""
-    pairs = [
-        (weigh([measured_of(test[i])], detector).verdict, weigh([measured_of(v)], detector).verdict)
-        for i, v in again.items()
-        if i in test
-    ]
+    pairs = [(test.judged[i].verdict, weigh([measured_of(v)], test.own[i]).verdict) for i, v in again.items()]
     turned = [float({a, b} == {GENERATED, NO_SIGN}) for a, b in pairs]
     return {"turned": share(turned), "changed": share([float(a != b) for a, b in pairs])}
 
 
-def leak(detector: Detector, pasts) -> dict:
+def leak(test: Test, pasts) -> dict:
     """Whether scores tell codecs apart: of one class after JPEG and after WebP, which should be a coin's toss (0.5); the area
     with real JPEG and generated WebP, and with both swapped."""
-    p = {i: sigmoid(detector.calibrated(detector.logits(v))) for i, v in pasts.items()}
+    p = {i: sigmoid(test.own[i].calibrated(test.own[i].logits(v))) for i, v in pasts.items()}
     real, made = (np.array([v for i, v in p.items() if k(i)]) for k in (is_real, lambda i: i.family != REAL))
     return {
         "codec_real": auroc(real[:, 0], real[:, 1]), "codec_generated": auroc(made[:, 0], made[:, 1]),
@@ -144,14 +156,16 @@ def leak(detector: Detector, pasts) -> dict:
     }  # fmt: skip
 
 
-def deliveries(detector: Detector, test) -> dict:
+def deliveries(test: Test) -> dict:
     """The area under the curve of all families together, delivery by delivery, each alone."""
     from difusa.shared.forensics.deliveries import DELIVERIES
 
-    found = {}
+    found, each = (
+        {},
+        {i: test.own[i].calibrated(test.own[i].logits(measured_of(v).figures)) for i, v in test.views.items()},
+    )
     for number, name in enumerate(DELIVERIES):
-        logit = {i: detector.calibrated(detector.logits(measured_of(v).figures))[number] for i, v in test.items()}
-        real, made = ([p for i, p in logit.items() if (i.family == REAL) == want] for want in (True, False))
+        real, made = ([v[number] for i, v in each.items() if is_real(i) == want] for want in (True, False))
         found[f"auroc, {name}"] = auroc(np.array(real), np.array(made))
     return found
 

@@ -11,7 +11,8 @@ HEAD = """# Detection: is it generated?
 
 Each detector is tested on real items that it has not seen (other artists, pages, molecules, chemical systems, patients) and on
 every family of generators; the family in its name was left out of its fit, so that row tells what happens when a generator is
-met for the first time. In brackets: 95 % interval, by bootstrap over artists, prompts, patients, or Wilson's.
+met for the first time. In brackets: 95 % interval, by bootstrap over artists, prompts, patients, or Wilson's. Of pictures, a
+fifth of the artists, pages and prompts is tested at a time, while the others, on which nothing was fitted either, calibrate.
 
 - **AUROC**: chance that a generated item scores above a real one; 0.5 is a coin's toss.
 - **Balanced accuracy**: by which side of one half the probability lies. **Of those decided**: where a verdict was given.

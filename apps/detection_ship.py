@@ -49,16 +49,17 @@ def told(detector: Detector, told_of: Callable[[str], dict], families) -> Detect
 
 
 def pictures(asked, work: Path, out: Path) -> Detector:
-    """Fitted on Stable Diffusion and our own; GAN portraits are kept for the test."""
-    from difusa.apps.detection_bench import FAMILIES, SHIPPED, Pictures, is_real, of, said
-    from difusa.apps.detection_fit import fitted
+    """Fitted on Stable Diffusion and our own; GAN portraits are kept for the test. What is told of it is read from detectors that
+    were calibrated without the picture's group."""
+    from difusa.apps.detection_bench import FAMILIES, SHIPPED, Pictures, Test, is_real, of
+    from difusa.apps.detection_fit import fitted, judged
     from difusa.shared.forensics.scoring import figures
 
     seen = Pictures(asked, work)
-    detector = fitted(seen.of("rows", "train"), seen.of("views", "calibrate"), SHIPPED)
-    test = seen.of("views", "test")
-    real = said(detector, test, is_real)
-    return told(detector, lambda family: figures(real, said(detector, test, of(family))), FAMILIES)
+    rows, views = seen.of("rows", "train"), seen.held
+    detector, own = fitted({family: judged(rows, views, family) for family in SHIPPED}, rows, views)
+    test = Test.of(views, own)
+    return told(detector, lambda family: figures(test.said(is_real), test.said(of(family))), FAMILIES)
 
 
 def of_tables(found, names, kind: str) -> Detector:

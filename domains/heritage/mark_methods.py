@@ -16,7 +16,7 @@ from difusa.shared.watermark import grain, grain_reading, issued, noise_reading
 KEY = hashlib.sha256(b"the bench's own key").digest()
 PEERS = Path(".local/bench-peers")  # of `make bench-peers-env`: packages whose own pins would break the rest
 STRENGTH = 3.0  # grey levels of the grain: 38.6 dB
-PEER = 100  # pictures of a peer: RivaGAN takes a second to write one, and another to read it
+PEER = 50  # pictures of a peer: RivaGAN takes a second to write one, and another to read it
 BITS = {"DwtDct": 48, "RivaGAN": 32}  # of the peers' marks; RivaGAN's network has 32
 
 
