@@ -63,7 +63,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Test:
+class Held:
     """Held-out pictures, what was measured of them, the detector of each, whose calibration did not see its group, and what it
     says."""
 
@@ -72,7 +72,7 @@ class Test:
     judged: dict[Item, Judged]
 
     @classmethod
-    def of(cls, views, own) -> "Test":
+    def of(cls, views, own) -> "Held":
         return cls(views, own, {i: weigh([measured_of(v)], own[i]) for i, v in views.items()})
 
     def said(self, keep: Callable[[Item], bool]) -> Said:
@@ -91,7 +91,7 @@ def pictures(store: Bench, asked: Asked) -> None:
     for out in (*FAMILIES, ""):
         inside = [f for f in FAMILIES if f != out]
         detector, own = fitted({f: judges[f] for f in inside}, rows, views)
-        test = Test.of(views, own)
+        test = Held.of(views, own)
         against = {f: of(f) for f in FAMILIES}
         against |= {KNOWN: lambda i, inside=inside: i.family in inside, EVERY: lambda i: i.family != REAL}
         for family, keep in against.items():
@@ -137,14 +137,14 @@ def parts_alone(detector: Detector, views, keep) -> dict[str, float]:
     return found
 
 
-def changed(test: Test, again) -> dict:
+def changed(test: Held, again) -> dict:
     """What becomes of the verdicts when the picture arrives as JPEG 50: turned round, or moved to or from "unsure"."""
     pairs = [(test.judged[i].verdict, weigh([measured_of(v)], test.own[i]).verdict) for i, v in again.items()]
     turned = [float({a, b} == {GENERATED, NO_SIGN}) for a, b in pairs]
     return {"turned": share(turned), "changed": share([float(a != b) for a, b in pairs])}
 
 
-def leak(test: Test, pasts) -> dict:
+def leak(test: Held, pasts) -> dict:
     """Whether scores tell codecs apart: of one class after JPEG and after WebP, which should be a coin's toss (0.5); the area
     with real JPEG and generated WebP, and with both swapped."""
     p = {i: sigmoid(test.own[i].calibrated(test.own[i].logits(v))) for i, v in pasts.items()}
@@ -156,7 +156,7 @@ def leak(test: Test, pasts) -> dict:
     }  # fmt: skip
 
 
-def deliveries(test: Test) -> dict:
+def deliveries(test: Held) -> dict:
     """The area under the curve of all families together, delivery by delivery, each alone."""
     from difusa.shared.forensics.deliveries import DELIVERIES
 

@@ -51,14 +51,14 @@ def told(detector: Detector, told_of: Callable[[str], dict], families) -> Detect
 def pictures(asked, work: Path, out: Path) -> Detector:
     """Fitted on Stable Diffusion and our own; GAN portraits are kept for the test. What is told of it is read from detectors that
     were calibrated without the picture's group."""
-    from difusa.apps.detection_bench import FAMILIES, SHIPPED, Pictures, Test, is_real, of
+    from difusa.apps.detection_bench import FAMILIES, SHIPPED, Held, Pictures, is_real, of
     from difusa.apps.detection_fit import fitted, judged
     from difusa.shared.forensics.scoring import figures
 
     seen = Pictures(asked, work)
     rows, views = seen.of("rows", "train"), seen.held
     detector, own = fitted({family: judged(rows, views, family) for family in SHIPPED}, rows, views)
-    test = Test.of(views, own)
+    test = Held.of(views, own)
     return told(detector, lambda family: figures(test.said(is_real), test.said(of(family))), FAMILIES)
 
 
