@@ -165,14 +165,9 @@ def picture(path: Path) -> Iterator[Row]:
     from difusa.shared.forensics.pictures import judge, painted
 
     pixels = eight_bits(load(path).pixels)
-    webp = (
-        "a WebP file: traces of that codec look like a generator to this detector"
-        if path.suffix.lower() == ".webp"
-        else ""
-    )
     known = detector.load()
     model = picture_model() if "reconstruction" in known.parts else None
-    said = judge(pixels, known, model, outside=webp)
+    said = judge(pixels, known, model)
     yield Row(str(path), judged=said, heat=None if said.heat is None else painted(pixels, said.heat))
 
 

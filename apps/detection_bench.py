@@ -93,7 +93,8 @@ def pictures(store: Bench, asked: Asked) -> None:
         detector, own = fitted({f: judges[f] for f in inside}, rows, views)
         test = Held.of(views, own)
         against = {f: of(f) for f in FAMILIES}
-        against |= {KNOWN: lambda i, inside=inside: i.family in inside, EVERY: lambda i: i.family != REAL}
+        against |= {KNOWN: lambda i, inside=inside: i.family in inside} if out else {}
+        against[EVERY] = lambda i: i.family != REAL
         for family, keep in against.items():
             told = figures(test.said(is_real), test.said(keep)) | parts_alone(detector, views, keep)
             row_of(store, named(out), f"pictures: {family}", told, detector)

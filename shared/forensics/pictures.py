@@ -58,15 +58,11 @@ def measure(square: np.ndarray, denoise: Denoiser | None, threads: int = 1) -> M
     return Measured(views, back, np.mean([seen[name]["patches"] for name in WHOLE], 0))
 
 
-def judge(
-    pixels: np.ndarray, detector: Detector, denoise: Denoiser | None, threads: int = 1, outside: str = ""
-) -> Judged:
-    """The verdict on a picture, uint8 [H, W, 3]; long ones are judged in up to three squares, whose logits are averaged.
-
-    outside: what else puts it outside of what the detector knows, "" if nothing does."""
+def judge(pixels: np.ndarray, detector: Detector, denoise: Denoiser | None, threads: int = 1) -> Judged:
+    """The verdict on a picture, uint8 [H, W, 3]; long ones are judged in up to three squares, whose logits are averaged."""
     places = squares(pixels)
     found = [measure(pixels[t : t + s, left : left + s], denoise, threads) for t, left, s in places]
-    small = f"{min(pixels.shape[:2])} px on its shorter side, fewer than {SIDE}" if places[0][2] < SIDE else outside
+    small = f"{min(pixels.shape[:2])} px on its shorter side, fewer than {SIDE}" if places[0][2] < SIDE else ""
     return weigh(found, detector, small, heat(pixels.shape[:2], places, found, detector))
 
 
