@@ -67,7 +67,7 @@ def judged(rows: Rows, views: Rows, family: str) -> tuple[Judge, dict[str, float
     judge = Judge({p: found[p][0] for p in parts}, mix)
     if "tower" in parts:
         shares = judge.where(np.concatenate([v["patches"] for i, v in views.items() if i.family == REAL]))
-        judge = replace(judge, patch=float(shares.std()) or 1.0, patch_mean=float(shares.mean()))
+        judge = replace(judge, patch=float(shares.std()) or 1.0)
     return judge, {p: found[p][2] for p in parts}
 
 

@@ -18,22 +18,21 @@ PARTS, MIX = (*EACH, "reconstruction"), "mix"
 class Judge:
     """Real ones against one family of generators. parts: a judge for each of PARTS that counts; mix: their logits -> one logit.
 
-    patch, patch_mean: spread and mean of a patch's share in the tower's logit over real pictures.
+    patch: spread of a patch's share in the tower's logit over real pictures.
     """
 
     parts: dict[str, Linear]
     mix: Linear
     patch: float = 1.0
-    patch_mean: float = 0.0
 
     def __call__(self, figures: dict[str, np.ndarray]) -> np.ndarray:
         """Figures [n, d] by part -> logit [n]."""
         return self.mix(np.stack([judge(figures[k]) for k, judge in self.parts.items()], -1))
 
     def where(self, patches: np.ndarray) -> np.ndarray:
-        """Each patch's share [196] in the tower's logit, in spreads over the patches of real pictures."""
+        """Each patch's share [196] in the tower's logit, less its bias, in spreads over the patches of real pictures."""
         tower = self.parts["tower"]
-        return ((patches - tower.mean) / tower.scale @ tower.weights - self.patch_mean) / self.patch
+        return (patches - tower.mean) / tower.scale @ tower.weights / self.patch
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def save(detector: Detector, folder: Path = WEIGHTS, name: str = "pictures") -> 
     judges = {
         family: {
             "parts": list(j.parts), "bias": {k: v.bias for k, v in {**j.parts, MIX: j.mix}.items()},
-            "patch": j.patch, "patch_mean": j.patch_mean,
+            "patch": j.patch,
         }
         for family, j in detector.judges.items()
     }  # fmt: skip
@@ -117,7 +116,7 @@ def load(folder: Path = WEIGHTS, name: str = "pictures") -> Detector:
                 k: Linear(*(arrays[f"{family}.{k}.{n}"] for n in ("mean", "scale", "weights")), of["bias"][k])
                 for k in (*of["parts"], MIX)
             }
-            return Judge({k: found[k] for k in of["parts"]}, found[MIX], of["patch"], of["patch_mean"])
+            return Judge({k: found[k] for k in of["parts"]}, found[MIX], of["patch"])
 
         judges = {family: judge(family, of) for family, of in told["judges"].items()}
         seen = Known(arrays["seen.mean"], arrays["seen.directions"], told["seen_limit"])

@@ -4,7 +4,7 @@ Measuring takes seconds (a diffusion model and an image tower look at the pictur
 and weighs with detectors that knew other generators.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,10 +63,11 @@ def judge(pixels: np.ndarray, detector: Detector, denoise: Denoiser | None, thre
     places = squares(pixels)
     found = [measure(pixels[t : t + s, left : left + s], denoise, threads) for t, left, s in places]
     small = f"{min(pixels.shape[:2])} px on its shorter side, fewer than {SIDE}" if places[0][2] < SIDE else ""
-    return weigh(found, detector, small, heat(pixels.shape[:2], places, found, detector))
+    said = weigh(found, detector, small)
+    return replace(said, heat=heat(pixels.shape[:2], places, found, detector, said.probability))
 
 
-def weigh(found: list[Measured], detector: Detector, outside: str = "", where: np.ndarray | None = None) -> Judged:
+def weigh(found: list[Measured], detector: Detector, outside: str = "") -> Judged:
     """The verdict on the squares of one picture; outside: why it is none that the detector can know, "" if it may be."""
     told = [detector.logits(m.figures) for m in found]
     logits = {family: np.mean([t[family] for t in told], 0) for family in detector.judges}
@@ -83,28 +84,31 @@ def weigh(found: list[Measured], detector: Detector, outside: str = "", where: n
     return Judged(
         "picture", said, mean, float(each.min()), float(each.max()), outside, flipped,
         figures={"logits": shown, "deliveries": views, "distance": round(distance, 3)},
-        tested_on=detector.tested_on, false_alarms=detector.false_alarms, heat=where,
+        tested_on=detector.tested_on, false_alarms=detector.false_alarms,
         likeness=max(whole, key=whole.get) if said == GENERATED and len(whole) > 1 else "",
     )  # fmt: skip
 
 
-def heat(size: tuple[int, int], places: list, found: list[Measured], detector: Detector) -> np.ndarray | None:
-    """Where the tower sees signs, [h, w] of about 14 cells a square: the share of each patch in the tower's logit against the
-    likeliest family, in units of the spread over patches of real pictures; positive speaks for generated. Exact: the mean of all
-    patches is the logit. Where the tower does not count against that family, that against the likeliest for which it does.
+def heat(
+    size: tuple[int, int], places: list, found: list[Measured], detector: Detector, probability: float
+) -> np.ndarray | None:
+    """Where the signs lie, [h, w] of about 14 cells a square: the verdict's logit, and more where a patch's share in the tower's
+    logit against the likeliest family is above the mean of the picture, in spreads over the patches of real pictures. So what
+    shows no sign is blue all over. None where the tower counts against no family.
     """
     told = [detector.logits(m.figures) for m in found]
     seeing = [f for f, judge in detector.judges.items() if "tower" in judge.parts]
     if not seeing:
         return None
     judge = detector.judges[max(seeing, key=lambda f: np.mean([t[f] for t in told]))]
-    cell = places[0][2] / PATCHES
+    shares = [judge.where(one.patches).reshape(PATCHES, PATCHES) for one in found]
+    sure = float(np.clip(probability, 1e-6, 1 - 1e-6))
+    level, cell = np.log(sure / (1 - sure)) - np.mean(shares), places[0][2] / PATCHES
     total = np.zeros([max(1, round(n / cell)) for n in size])
     count = np.zeros_like(total)
-    for (top, left, _), one in zip(places, found, strict=True):
-        local = judge.where(one.patches).reshape(PATCHES, PATCHES)
+    for (top, left, _), local in zip(places, shares, strict=True):
         row, column = (min(round(a / cell), n - PATCHES) for a, n in zip((top, left), total.shape, strict=True))
-        total[row : row + PATCHES, column : column + PATCHES] += local
+        total[row : row + PATCHES, column : column + PATCHES] += local + level
         count[row : row + PATCHES, column : column + PATCHES] += 1
     return total / np.maximum(count, 1)
 

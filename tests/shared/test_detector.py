@@ -24,7 +24,7 @@ def made() -> Detector:
     mix = Linear(np.zeros(5), np.ones(5), np.ones(5), 0.0)
     seen = rng.normal(size=(50, SIZES["tower"]))
     tests = (Trial("A", 0.9, 0.5, 20, True), Trial("B", 0.6, 0.1, 20, False))
-    judges = {"A": Judge(parts, mix, 0.7, 0.1)}
+    judges = {"A": Judge(parts, mix, 0.7)}
     return Detector(judges, 1.0, 0.0, Limits(0.2, 0.8), known(seen, 3 * seen, keep=4), ("A",), tests, 0.03)
 
 
@@ -89,15 +89,17 @@ def test_broken_and_missing_files_are_named(tmp_path):
         detector.load(tmp_path)
 
 
-def test_heat_is_an_exact_part_of_the_logit(made):
+def test_heat_shows_the_verdict_and_each_patch_s_exact_share(made):
     patches = np.random.default_rng(1).normal(size=(196, SIZES["tower"]))
     judge = made.judges["A"]
-    where, tower = judge.where(patches) * judge.patch + judge.patch_mean, judge.parts["tower"]
+    where, tower = judge.where(patches) * judge.patch, judge.parts["tower"]
     assert where.mean() + tower.bias == pytest.approx(float(tower(patches.mean(0))), abs=1e-9)
     found = replace(measured(made, np.zeros(VIEWS)), patches=patches)
-    whole = pictures.heat((100, 300), deliveries.squares(np.zeros((100, 300, 3), np.uint8)), [found] * 3, made)
-    assert whole.shape == (14, 42)
-    assert np.allclose(whole[:, :14], judge.where(patches).reshape(14, 14))
+    places = deliveries.squares(np.zeros((100, 300, 3), np.uint8))
+    whole = pictures.heat((100, 300), places, [found] * 3, made, probability=1 / (1 + np.exp(2)))
+    assert whole.shape == (14, 42) and whole.mean() == pytest.approx(-2)
+    share = judge.where(patches).reshape(14, 14)
+    assert np.allclose(whole[:, :14], share - share.mean() - 2)
     assert pictures.painted(np.zeros((100, 300, 3), np.uint8), whole).shape == (100, 300, 3)
 
 
