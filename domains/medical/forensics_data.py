@@ -19,7 +19,7 @@ FIRST = 2_000_000  # number of the first simulated person
 EVERY = 2 * PLANES  # planes from one real stack's beginning to the next
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stack:
     """Signals [Z, rows, columns] of a contrast; step: millimetres between the planes; group: who it is of."""
 
