@@ -29,7 +29,7 @@ def rows(store: Bench, asked: Asked, n: int) -> None:
     for name in ("in generation", "after the fact"):
         row = store.row(
             name, "pictures: quality", [f"{n} pictures"], lambda _, name=name: [compared(setup.method(name), n)],
-            model=setup.model.sha256, settings={"pictures": n},
+            model=setup.model.sha256, settings={"pictures": n, "dealt": "in turn"},
         )  # fmt: skip
         tell(row, tuple(f"{k}_p" for k in DESCRIBED))
 
@@ -67,13 +67,12 @@ def unturned(method, n: int) -> np.ndarray:
 
 
 def compared(method, n: int) -> dict:
-    """Two-sample Kolmogorov-Smirnov tests of what marked and unmarked pictures are like; the first half of the numbers unmarked,
-    the others marked, so that no picture is in both."""
+    """Two-sample Kolmogorov-Smirnov tests of what marked and unmarked pictures are like; where both show the same pictures, every
+    other number is marked, so that no picture is in both, and both are of one population."""
     from scipy.stats import ks_2samp
 
-    half = n // 2 if method.paired else n
-    plain = np.array([described(method.plain(k)) for k in range(half)])
-    marked = np.array([described(method.marked(k)) for k in range(n - half, n)])
+    plain = np.array([described(method.plain(k)) for k in range(0, n, 1 + method.paired)])
+    marked = np.array([described(method.marked(k)) for k in range(method.paired, n, 1 + method.paired)])
     tests = [ks_2samp(a, b).pvalue for a, b in zip(plain.T, marked.T)]
     return {f"{k}_p": float(p) for k, p in zip(DESCRIBED, tests)} | {"pictures": len(plain)}
 
