@@ -91,9 +91,10 @@ def in_turn(
     names: Sequence[str], found: Table, families: Sequence[str], kind: str
 ) -> tuple[list[Detector], list[Judged]]:
     """A verdict on each row by a detector that saw nothing of its group: the groups of real items are held out in turn, the one
-    after each calibrates; groups of generated ones alone are dealt among them by name. Only `families` are fitted on."""
+    after each calibrates; groups of generated ones alone are dealt among them in turn. Only `families` are fitted on."""
     real = sorted({g for g, f in zip(found.groups, found.families) if f == REAL})
-    fold = np.array([real.index(g) if g in real else zlib.crc32(g.encode()) % len(real) for g in found.groups])
+    alone = sorted(set(found.groups) - set(real), key=lambda g: zlib.crc32(g.encode()))
+    fold = np.array([real.index(g) if g in real else alone.index(g) % len(real) for g in found.groups])
     detectors, judged = [], [None] * len(found.groups)
     for k in range(len(real)):
         after = (k + 1) % len(real)
