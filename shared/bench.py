@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from difusa.shared.circumstances import commit, machine, peak_memory
 from difusa.shared.files import write_text
-from difusa.shared.metrics import Interval, averaged, interval, paired
+from difusa.shared.metrics import Interval, averaged, interval, paired, share
 
 
 @dataclass
@@ -24,7 +26,8 @@ class Bench:
     """Rows of one bench under `folder` (docs/results); `work` keeps unfinished rows.
 
     quick results go to NAME-quick.json, so that a small run never overwrites the full one. groups: item -> label of
-    what is independent (artist, patient); intervals resample these.
+    what is independent (artist, patient); intervals resample these. pooled: figures that are shares of an item's parts (a
+    block of pictures), whose parts count as if they were items.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Bench:
     quick: bool = False
     resume: bool = True
     groups: dict[str, str] = field(default_factory=dict)
+    pooled: tuple[str, ...] = ()
     rows: list[dict] = field(default_factory=list)
 
     def __post_init__(self):
@@ -119,7 +123,11 @@ class Bench:
         for name in dict.fromkeys(name for item in items for name in figures[item]):
             have = [item for item in items if usable(figures[item].get(name))]
             values = [figures[item][name] for item in have]
-            if have and isinstance(values[0], dict):
+            if have and isinstance(values[0], dict) and name in self.pooled:
+                count = sum(v["n"] for v in values)
+                hits = round(sum(v["value"] * v["n"] for v in values))
+                found = share(np.repeat([1.0, 0.0], [hits, count - hits]))
+            elif have and isinstance(values[0], dict):
                 found = averaged(
                     [Interval(**{k: math.nan if v is None else v for k, v in one.items()}) for one in values]
                 )

@@ -59,6 +59,7 @@ class Pictures:
 def rows(store: Bench, asked: Asked, n: int) -> None:
     """The rows of all methods under all attacks."""
     setup = Pictures(store, asked, n)
+    store.pooled = ("found_1", "found_6", "traced")
     chosen = METHODS if asked.methods is None else tuple(m.strip() for m in asked.methods.split(","))
     for task in (*OTHERS[:2], *DISTORTIONS, *OTHERS[2:]):
         for name in chosen:

@@ -8,7 +8,7 @@ import pytest
 from difusa.shared.bench import Bench, table
 from difusa.shared.benchmark import Asked, Benchmark
 from difusa.shared.circumstances import peak_memory
-from difusa.shared.metrics import Interval, averaged, frechet, interval, paired, psnr, ssim
+from difusa.shared.metrics import Interval, averaged, frechet, interval, paired, psnr, share, ssim
 
 
 def picture(seed=0, shape=(48, 40, 3)):
@@ -217,6 +217,14 @@ def test_items_may_bring_intervals_and_text(tmp_path):
         assert set(row["metrics"]) == {"share", "tiny"} and row["metrics"]["tiny"]["value"] == 1.234568e-12
         assert row["metrics"]["share"]["value"] == pytest.approx(0.2) and row["metrics"]["share"]["n"] == 30
         assert row["items"]["bb"]["sha256"] == "abbb"
+
+
+def test_shares_of_blocks_are_pooled_where_asked(tmp_path):
+    """Two blocks of 20 pictures are 40 pictures; the mean of two intervals would know less."""
+    made = Bench("b", tmp_path, tmp_path / "work", pooled=("found",))
+    blocks = {"0-19": share(np.repeat([1.0, 0.0], [20, 0])), "20-39": share(np.repeat([1.0, 0.0], [17, 3]))}
+    row = made.row("m", "t", list(blocks), lambda part: [{"found": vars(blocks[b]), "seconds": 1.0} for b in part])
+    assert row["metrics"]["found"] == vars(share(np.repeat([1.0, 0.0], [37, 3])))
 
 
 def test_an_option_that_a_bench_would_ignore_is_refused():
