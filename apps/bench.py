@@ -40,11 +40,12 @@ def bench(
         (generated molecules and conformers beside held-out data, speed, symmetry), materials (generated and predicted crystals
         beside held-out data and substitution, speed, symmetry), medical (translated scans beside baselines, intervals, the
         gate, whole volumes, synthetic data that helps), detection (real and generated items told apart: pictures, molecules,
-        crystals, scans) or watermark (the marks of all domains under attack).
+        crystals, scans), watermark (the marks of all domains under attack), factory (data sets: cost beside a bare loop, two
+        workers, 10,000 samples) or audits (sets and models of known answer).
     data: the data folder; else the environment variable DIFUSA_DATA.
     n: heritage 100 crops, samplers 24, molecules 10,000 in each set, materials 1,000, medical 20 simulated people (200 for the
         intervals), detection 50 molecules, 30 crystals, 12 simulated people,
-        watermark 500 pictures; fewer with --quick.
+        watermark 500 pictures, factory 10,000 molecules, audits 400 examples of each split; fewer with --quick.
     quick: a small version in under two minutes, written to NAME-quick.json.
     tasks: comma-separated; all when left out, and an unknown one names those there are.
     resume: keep rows and items that are already measured.
@@ -63,6 +64,7 @@ def bench(
         [medical] samples a plane; 4, with --quick 2.
     sampler: [heritage] one of the core's samplers.
     seeds: [molecules, materials] sets that figures are averaged over; 3. [medical] trainings of the lesion segmenter; 3.
+        [factory] runs of each; 3. [audits] deals of the controls; 5.
     costly: [molecules] molecules of each set, drawn at random, that GFN2-xTB and PoseBusters judge; 1000. [materials] crystals of
         each set that CHGNet relaxes; 100.
     workers: [molecules, materials] processes for them, one core each; 2.
@@ -73,7 +75,7 @@ def bench(
     Returns the report. Raises ValueError for a bench that does not exist, an option it has no use for, or when the data that
     it cannot do without are missing.
     """
-    from difusa.apps import bench_watermark, detection_bench
+    from difusa.apps import audits_bench, bench_watermark, detection_bench, factory_bench
     from difusa.domains import NAMES, domain
     from difusa.shared.bench import Bench
     from difusa.shared.benchmark import Asked, Benchmark
@@ -82,6 +84,8 @@ def bench(
     known = {key: value for one in NAMES for key, value in domain(one).benches.items()}
     known |= {"detection": Benchmark(detection_bench.measure, ("n",))}  # over all domains
     known |= {"watermark": Benchmark(bench_watermark.measure, ("n", "methods"))}
+    known |= {"factory": Benchmark(factory_bench.measure, ("n", "seeds"))}
+    known |= {"audits": Benchmark(audits_bench.measure, ("n", "seeds"))}
     if name not in known:
         raise ValueError(f"no bench is called {name!r}: there are {', '.join(known)}")
     given = data or (Path(os.environ["DIFUSA_DATA"]) if os.environ.get("DIFUSA_DATA") else None)

@@ -65,7 +65,7 @@ def audit(
         lambda: _membership(other, real, held, policy, rng),
         lambda: _tables(other, real, held, policy),
         lambda: _bias(other, real, policy, beside, rng),
-        lambda: _usefulness(other, real, held, policy, rng),
+        lambda: _usefulness(other, real, held, kind, policy, rng),
         lambda: _law(other, real, policy, beside),
         lambda: law.leaning(real, near, list(beside.origins), beside.style),
         lambda: _safety(other, real, kind),
@@ -146,11 +146,11 @@ def _bias(other: Samples, real: Samples, policy: Policy, beside: Beside, rng) ->
     return found or [not_done(bias.AUDIT, "no attribute has several groups: give a table of attributes")]
 
 
-def _usefulness(other: Samples, real: Samples, held: Samples | None, policy: Policy, rng) -> list[Finding]:
+def _usefulness(other: Samples, real: Samples, held: Samples | None, kind: Kind, policy: Policy, rng) -> list[Finding]:
     if other.labels is None or real.labels is None:
         return [not_done(usefulness.AUDIT, "no labels in both sets: name a column by --label")]
     train, test = (real, held) if held is not None and held.labels is not None else _halves(real, rng)
-    return usefulness.usefulness(other, train, test, policy.usefulness.skill)
+    return usefulness.usefulness(other, train, test, policy.usefulness.skill, kind.linear)
 
 
 def _halves(real: Samples, rng) -> tuple[Samples, Samples]:

@@ -21,6 +21,7 @@ TWO_D = (
 THREE_D = ("CalcRadiusOfGyration", "CalcNPR1", "CalcNPR2", "CalcAsphericity", "CalcSpherocityIndex")
 ELEMENTS = (6, 7, 8, 9, 15, 16, 17, 35)
 JITTER = 0.01  # angstrom, of a disguised copy
+SYMPREC = 0.1  # angstrom, by which symmetry is found
 
 
 def load_molecules(files: list[Path]) -> tuple[dict[str, object], list[tuple[str, str]]]:
@@ -126,6 +127,9 @@ def load_crystals(files: list[Path]) -> tuple[dict[str, object], list[tuple[str,
     return found, refused
 
 
+RADIUS = 4  # its place in `element`
+
+
 @cache
 def element(number: int) -> tuple[float, ...]:
     """Electronegativity (0 where there is none), row, group, mass, radius in angstrom, Mendeleev number, as pymatgen tells."""
@@ -140,8 +144,9 @@ def element(number: int) -> tuple[float, ...]:
 
 def crystal_features(crystal) -> np.ndarray:
     """Composition: mean, spread, least and greatest of `element` over the atoms (Ward et al. 2016, as matminer's Magpie set);
-    cell: atoms, elements, density, volume an atom, shape; shortest distance; whether charges can balance (smact)."""
-    from difusa.domains.materials.validity import balanced, shortest
+    cell: atoms, elements, density, volume an atom, shape; shortest distance; whether charges can balance (smact); structure: mean
+    and spread of each atom's nearest distance over the sum of radii, log2 of the order of the point group."""
+    from difusa.domains.materials.validity import balanced, distances
 
     table = np.array([element(int(n)) for n in crystal.numbers])
     composition = np.concatenate([table.mean(0), table.std(0), table.min(0), table.max(0)])
@@ -152,7 +157,21 @@ def crystal_features(crystal) -> np.ndarray:
         len(crystal), len(np.unique(crystal.numbers)), table[:, 3].sum() * 1.66054 / crystal.volume,
         crystal.volume / len(crystal), lengths[1] / lengths[0], lengths[2] / lengths[0], *angles,
     ]  # fmt: skip
-    return np.concatenate([composition, cell, [shortest(crystal), float(balanced(crystal.numbers))]])
+    apart = distances(crystal)
+    near = (apart / np.maximum(table[:, None, RADIUS] + table[:, RADIUS], 1.0)).min(1)
+    structure = [near.mean(), near.std(), np.log2(operations(crystal))]
+    return np.concatenate([composition, cell, [apart.min(), float(balanced(crystal.numbers))], structure])
+
+
+def operations(crystal) -> int:
+    """How many rotations, mirrors and inversions leave the crystal as it is: the order of its point group, by spglib."""
+    import spglib
+
+    try:
+        found = spglib.get_symmetry_dataset((crystal.cell, crystal.frac, crystal.numbers), symprec=SYMPREC)
+    except Exception:  # spglib's own errors differ between its versions
+        found = None
+    return 1 if found is None else len(np.unique(found.rotations, axis=0))
 
 
 def same_crystal(a, b) -> bool:
@@ -187,5 +206,5 @@ def about_crystal(crystal) -> dict[str, object]:
 
 CRYSTALS = Kind(
     "materials", CRYSTAL_SUFFIXES, load_crystals, crystal_features, standardised, same_crystal, disguise_crystal,
-    about_crystal, "descriptors of composition (as Magpie's), cell and distances",
+    about_crystal, "descriptors of composition (as Magpie's), cell, distances and symmetry",
 )  # fmt: skip

@@ -16,7 +16,8 @@ class Kind:
     whether two things are one, beyond the features. disguise(thing, rng): the thing as a copy of it might come back.
     pixels(thing) -> uint8 [H, W] or [H, W, 3] for the artefact checks, where it has any. about(thing) -> attributes. bits(thing)
     -> 64-bit hashes of it as it is and as it might come back turned: where features of the whole do not tell a disguised copy
-    from its kind, things whose hashes are near are compared too.
+    from its kind, things whose hashes are near are compared too. linear: the features are a network's, in which a linear model
+    tells classes best; else they are descriptors, and a forest does.
     """
 
     domain: str
@@ -30,6 +31,7 @@ class Kind:
     space: str
     pixels: Callable[[object], np.ndarray] | None = None
     bits: Callable[[object], tuple[int, ...]] | None = None
+    linear: bool = False
 
 
 def unit_length(real: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -80,6 +80,7 @@ def model_losses(model, data, split: str, count: int, draws: int = 4, seed: int 
     """Training losses [count] of a model (domains.models.Model) on examples of a split, averaged over `draws` noises and levels.
 
     The examples, their noise and their weighting are those of its training, so that every domain is attacked in its own terms.
+    Raises ValueError for a model that does not say what examples it was trained on.
     """
     from difusa.domains import domain
     from difusa.shared.training.examples import Noised, stack
@@ -87,6 +88,10 @@ def model_losses(model, data, split: str, count: int, draws: int = 4, seed: int 
     from difusa.shared.training.recipe import Objective, parse
 
     told = model.meta
+    if missing := [k for k in ("objective", "examples_options") if k not in told]:
+        raise ValueError(
+            f"{model.folder}/model.json has no {missing[0]!r}, so its training losses are not known; train it again"
+        )
     network, objective = model.load(), parse(Objective, told["objective"], "objective")
     plain = domain(told["domain"]).models[told["trains"]].examples(data, split, told["examples_options"], seed)
     denoise, rows = wrap(called(network, objective), objective), []

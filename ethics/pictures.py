@@ -8,7 +8,7 @@ import numpy as np
 from difusa.ethics.kind import Kind, unit_length
 from difusa.shared.phash import ALIKE, differing, mirrored, perceptual_hash
 
-LIKENESS = 0.8
+LIKENESS = 0.9
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -43,7 +43,8 @@ def bits(image: np.ndarray) -> tuple[int, ...]:
 def same(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether a picture is another one, trimmed, rescaled, relit or mirrored: how far they correlate, laid over each other.
 
-    Of 60 paintings with disguises of theirs the least was .95; of 474 pairs of different ones the most was .50.
+    Of 580 paintings with disguises of theirs the least was .94. Of 250 pairs of paintings whose hashes are near, two are one
+    drawing coloured twice (.92, .95), a black and a red square on white count as one (.99), and the most of the others was .87.
     """
     return max(laid_over(x, b) for x in (a, mirrored(a))) >= LIKENESS
 
@@ -139,6 +140,7 @@ KIND = Kind(
     "CLIP ViT-B/16, mean of the patch tokens",
     itself,
     bits,
+    linear=True,
 )
 
 
@@ -171,5 +173,5 @@ def of_plane(image: np.ndarray) -> dict[str, object]:
 
 SCANS = Kind(
     "medical", (".nii", ".nii.gz"), load_scans, features, unit_length, same_plane, disguise, of_plane,
-    "CLIP ViT-B/16, mean of the patch tokens of the middle axial plane", itself,
+    "CLIP ViT-B/16, mean of the patch tokens of the middle axial plane", itself, linear=True,
 )  # fmt: skip

@@ -44,13 +44,18 @@ def gain(attack: np.ndarray, control: np.ndarray) -> Interval:
 
 
 def singled_out(other: np.ndarray, rows: np.ndarray, numeric: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Hits [GUESSES]: a predicate that fits one synthetic row alone fits one row of `rows` alone.
+    """Hits [at most GUESSES]: a predicate that fits one synthetic row alone fits one row of `rows` alone.
 
     A predicate holds COLUMNS columns of a synthetic row: numbers at or beyond its value (away from the median), others equal.
+    Each counts once, however often it is drawn: of few columns with few values there are few of them.
     """
-    middle, found = np.median(other, 0), []
+    middle, found, known = np.median(other, 0), [], set()
     for _ in range(GUESSES):
-        row, chosen = other[rng.integers(len(other))], rng.permutation(other.shape[1])[:COLUMNS]
+        row, chosen = other[rng.integers(len(other))], np.sort(rng.permutation(other.shape[1])[:COLUMNS])
+        predicate = (*chosen.tolist(), *row[chosen].tolist())
+        if predicate in known:
+            continue
+        known.add(predicate)
 
         def fits(table, row=row, chosen=chosen):
             kept = np.ones(len(table), bool)

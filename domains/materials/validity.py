@@ -15,8 +15,8 @@ FLAT = 0.1  # angstrom^3: below, the cell has collapsed
 STATES = "smact14"  # the oxidation states that CDVAE's protocol had
 
 
-def shortest(crystal: Crystal) -> float:
-    """The smallest distance in the crystal, angstrom: of two atoms, or of an atom and its own image."""
+def distances(crystal: Crystal) -> np.ndarray:
+    """The smallest distance [n, n] of each two atoms' images, angstrom; on the diagonal of an atom and its own image."""
     from pymatgen.core import Lattice
 
     lattice = Lattice(crystal.cell)
@@ -24,7 +24,12 @@ def shortest(crystal: Crystal) -> float:
     images = np.linalg.norm(steps[np.any(steps, axis=1)] @ lattice.get_lll_reduced_lattice().matrix, axis=1)
     apart = lattice.get_all_distances(crystal.frac, crystal.frac)
     np.fill_diagonal(apart, images.min())
-    return float(apart.min())
+    return apart
+
+
+def shortest(crystal: Crystal) -> float:
+    """The smallest distance in the crystal, angstrom: of two atoms, or of an atom and its own image."""
+    return float(distances(crystal).min())
 
 
 def overlap(crystal: Crystal) -> str:

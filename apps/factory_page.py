@@ -1,0 +1,78 @@
+"""docs/results/factory.md: what the factory costs, what a second worker gives, and how a large set is read back."""
+
+from pathlib import Path
+
+from difusa.shared.bench import Bench, percent, shown, table
+from difusa.shared.bench_page import machines
+
+HEAD = """# The factory of data sets
+
+`difusa bench factory{flag}` writes this page and the JSON beside it. All sets are made by the example recipes
+(`datasets/recipes`), with as many samples as is told."""
+
+OVERHEAD = """The whole factory (shards with signed passports, index, metadata, data sheets) against a loop that draws the same
+samples and writes their files, by turns on one core with one thread, each sample drawn once. Below 0 the loop was
+the slower one, by chance."""
+
+WORKERS = """The command from its start to its end, imports and all: one worker pinned to one core, then two workers on two."""
+
+SIZE = """Molecules of two or three dozen network evaluations each, valid or drawn again up to six times. Each reader gave every
+sample, whole and in the order of the index; mlcroissant read the rows by the metadata."""
+
+
+def write(bench: Bench) -> Path:
+    """The page of all rows there are."""
+    rows = [r for r in bench.rows if "missing" not in r]
+    parts = [HEAD.format(flag=" --quick" if bench.quick else "")]
+    told = {"overhead": (OVERHEAD, _overhead), "workers": (WORKERS, _workers), "size": (SIZE, _size)}
+    for task, (words, made) in told.items():
+        if found := [r for r in rows if r["task"] == task]:
+            parts += [f"## {task.capitalize()}", words, made(found)]
+    parts.append(
+        "\n".join(f"- {r['task']}, {r['method']}: missing. {r['missing']}" for r in bench.rows if "missing" in r)
+    )
+    return bench.write_page("\n\n".join(p for p in [*parts, machines(bench)] if p) + "\n")
+
+
+def _overhead(rows: list[dict]) -> str:
+    lines = []
+    for r in rows:
+        m = r["metrics"]
+        seconds = [f"{m[k]['value']:.1f}" for k in ("bare_seconds", "seconds")]
+        lines.append(
+            [
+                r["method"],
+                r["settings"]["samples"],
+                *seconds,
+                percent(m["overhead"]),
+                percent(m["overhead_cpu"]),
+                r["n"],
+            ]
+        )
+    head = ["domain", "samples", "loop (s)", "factory (s)", "overhead (%)", "of processor time (%)", "runs"]
+    return table(head, lines)
+
+
+def _workers(rows: list[dict]) -> str:
+    lines = [
+        [r["method"], r["settings"]["samples"], *(f"{r['metrics'][k]['value']:.1f}" for k in ("one", "seconds")),
+         shown(r["metrics"]["speedup"]), r["n"]]
+        for r in rows
+    ]  # fmt: skip
+    return table(["domain", "samples", "one worker (s)", "two (s)", "times as fast", "runs"], lines)
+
+
+def _size(rows: list[dict]) -> str:
+    lines = []
+    for r in rows:
+        m = {k: v["value"] for k, v in r["metrics"].items()}
+        read = [f"{m[k]:.1f}" for k in ("torch", "webdataset", "datasets")]
+        lines += [
+            ["samples", r["settings"]["samples"]], ["valid (%)", percent(r["metrics"]["valid"])],
+            ["drawn", f"{m['drawn']:.0f}"], ["seconds, two workers", f"{m['seconds']:.0f}"],
+            ["MiB", f"{m['mib']:.0f}"], ["energy, estimated (Wh)", f"{m['energy']:.1f}"],
+            ["read back", f"{m['read']:.0f}"], ["seconds by torch, webdataset, Hugging Face datasets", ", ".join(read)],
+            ["faults and warnings by mlcroissant", f"{m['croissant_faults']:.0f} and {m['croissant_warnings']:.0f}"],
+            ["rows by mlcroissant", f"{m['croissant_rows']:.0f}"],
+        ]  # fmt: skip
+    return table(["figure", "value"], lines)
