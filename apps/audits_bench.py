@@ -1,4 +1,4 @@
-"""`difusa bench audits`: the audits on sets of known answer, on models that leak or do not, and neighbours by the million."""
+"""`difusa bench audits`: sets of known answer, models that leak or do not, neighbours by the million, groups evened out."""
 
 import time
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from difusa.apps import audits_page
+from difusa.apps.audits_balance import of_balance
 from difusa.apps.audits_pools import POOLS, Pool
 from difusa.ethics.controls import CLEAN, controls
 from difusa.shared.bench import Bench
@@ -149,6 +150,7 @@ def curved(count: int, seed: int = 0) -> np.ndarray:
 def searched(size: int) -> dict:
     """Seconds to build the index and milliseconds a query of one thread, MiB that the index adds, recall of the NEIGHBOURS
     nearest against brute force, and whether near copies are found."""
+    import faiss  # noqa: F401  its code is no part of the index
     import psutil
 
     from difusa.ethics.nearest import exact, index, nearest
@@ -174,7 +176,7 @@ def searched(size: int) -> dict:
     }  # fmt: skip
 
 
-TASKS = {"controls": of_controls, "membership": of_membership, "neighbours": of_neighbours}
+TASKS = {"controls": of_controls, "membership": of_membership, "neighbours": of_neighbours, "balance": of_balance}
 
 
 def measure(store: Bench, asked: Asked) -> Path:

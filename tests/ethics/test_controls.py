@@ -20,7 +20,9 @@ def real():
 
     frac = np.array([[0, 0, 0], [0.5, 0.5, 0.5]])
     anions = [9, 17, 8, 16, 34]
-    salts = {str(i): Crystal(np.eye(3) * (3 + i / 50), np.array([11, anions[i % 5]], np.uint8), frac) for i in range(50)}
+    salts = {
+        str(i): Crystal(np.eye(3) * (3 + i / 50), np.array([11, anions[i % 5]], np.uint8), frac) for i in range(50)
+    }
     found = of_things(salts, CRYSTALS)
     sizes = np.array([found.read(i).volume for i in range(50)])
     pool = Samples(found.domain, found.ids, found.features, found.read, found.attributes, sizes)

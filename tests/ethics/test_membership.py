@@ -93,3 +93,18 @@ def test_auc_and_its_interval_against_their_definitions():
     half = 1.96 * np.sqrt(pairs.mean(1).var(ddof=1) / 40 + pairs.mean(0).var(ddof=1) / 50)
     assert found.high - found.value == pytest.approx(half)
     assert hits(np.arange(100.0), np.arange(100.0) - 50).value == pytest.approx(0.51, abs=0.02)
+
+
+def test_models_that_ship_say_what_they_were_trained_on():
+    """Without it the attack by losses cannot be made on them."""
+    from difusa.domains.models import shipped
+
+    assert not [m.name for m in shipped() if {"objective", "examples_options"} - set(m.meta)]
+
+
+def test_a_model_that_does_not_say_so_is_refused(tmp_path):
+    from difusa.domains.models import Model
+    from difusa.ethics.membership import model_losses
+
+    with pytest.raises(ValueError, match="no 'examples_options'.*train it again"):
+        model_losses(Model("mute", tmp_path, {"objective": {}}), tmp_path, "train", 4)
