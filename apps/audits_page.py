@@ -16,8 +16,8 @@ by 2 px, atoms moved by .15 angstrom. Copies of paintings are trimmed, rescaled,
 and crystals are turned, and their atoms moved by .01 angstrom. Of those two the policy that ships allows a share of known
 substances, for they are public; here it allowed none.
 
-Findings are told with the number of seeds in which they failed; of those that have to fail, least and greatest value. Three paintings are left out that are
-in the collection in other colours too (seen by eye; the audit finds them)."""
+Findings are told with the number of seeds in which they failed; of those that have to fail, least and greatest value. Three
+paintings are left out that are in the collection in other colours too (seen by eye; the audit finds them)."""
 
 MEMBERSHIP = """The attack by losses: those of examples of the training split against those of the test split, each the mean of
 four noises and levels. .5 is a coin's AUC. Hits: members found where one stranger in a hundred is taken for one. The model that

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from difusa.domains.molecules.packed import SPLITS, Packed
+from difusa.domains.molecules.packed import Packed
+from difusa.shared.prepared import SPLITS
 
 
 def describe(packed: Packed) -> dict[str, object]:

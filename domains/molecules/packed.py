@@ -1,18 +1,18 @@
 """Many molecules in flat arrays: one compressed file that needs numpy alone."""
 
-import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from difusa.domains.molecules.molecule import Molecule
-from difusa.shared.files import write_atomic
+from difusa.shared import prepared
 
-SPLITS = ("train", "calibrate", "test")
 VERSION = 1
+cached = partial(prepared.cached, version=VERSION)  # where this user's prepared copy of a data set lies
 
 
 @dataclass(frozen=True, eq=False)  # equal only to itself, so that what is worked out of a set can be remembered
@@ -45,28 +45,11 @@ class Packed:
     @classmethod
     def load(cls, path: Path | str) -> "Packed":
         """Reads what `save` wrote. Raises ValueError naming the file if it is something else or cut off."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {f.name: file[f.name] for f in fields(cls)}
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # zipfile, zlib and numpy raise many types for a broken file
-            raise ValueError(
-                f"{path} is no file of packed molecules ({error}); delete it to have it built anew"
-            ) from error
-        arrays["property_names"] = tuple(arrays["property_names"].tolist())
-        return cls(**arrays)
+        return prepared.read_arrays(cls, path, "packed molecules")
 
     def save(self, path: Path | str) -> None:
         """Writes the arrays as one compressed npz, whole or not at all."""
-        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
-        arrays["property_names"] = np.array(self.property_names, np.str_)
-
-        def write(temporary):
-            with open(temporary, "wb") as file:  # given a name, numpy would append .npz to it
-                np.savez_compressed(file, **arrays)
-
-        write_atomic(Path(path), write)
+        prepared.keep_arrays(self, path)
 
     def molecule(self, i: int) -> Molecule:
         """Molecule i; tags hold its row in the source, its SMILES there and its properties."""
@@ -86,9 +69,7 @@ class Packed:
 
     def rows(self, split: str) -> np.ndarray:
         """The molecules of a split, in the order of the file. Raises ValueError for an unknown name."""
-        if split not in SPLITS:
-            raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
-        return np.flatnonzero(self.split == SPLITS.index(split))
+        return prepared.rows_of_split(self.split, split)
 
 
 def pack(molecules: list[Molecule], index, split, properties, property_names, source_smiles=None) -> Packed:
@@ -129,18 +110,8 @@ def counts(packed: Packed) -> np.ndarray:
     return np.stack([np.diff(packed.offsets) - hydrogens, hydrogens], axis=1)
 
 
-def cached(name: str) -> Path:
-    """Where this user's prepared copy of a data set lies."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "difusa" / f"{name}-{VERSION}.npz"
-
-
 def load_or_build(name: str, data: Path | str | None, build: Callable[[], Packed]) -> Packed:
     """The prepared set from data/molecules (data: by default DIFUSA_DATA), else from the cache, else built into the cache."""
-    root = data or os.environ.get("DIFUSA_DATA")
-    given = Path(root) / "molecules" / f"{name}.npz" if root else None
-    if given and given.exists():
-        return Packed.load(given)
-    if not (path := cached(name)).exists():
-        build().save(path)
-    return Packed.load(path)
+    if file := prepared.given("molecules", name, data):
+        return Packed.load(file)
+    return prepared.built_once(cached(name), Packed.load, build)
