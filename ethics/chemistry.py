@@ -21,7 +21,6 @@ TWO_D = (
 THREE_D = ("CalcRadiusOfGyration", "CalcNPR1", "CalcNPR2", "CalcAsphericity", "CalcSpherocityIndex")
 ELEMENTS = (6, 7, 8, 9, 15, 16, 17, 35)
 JITTER = 0.01  # angstrom, of a disguised copy
-SYMPREC = 0.1  # angstrom, by which symmetry is found
 
 
 def load_molecules(files: list[Path]) -> tuple[dict[str, object], list[tuple[str, str]]]:
@@ -164,14 +163,15 @@ def crystal_features(crystal) -> np.ndarray:
 
 
 def operations(crystal) -> int:
-    """How many rotations, mirrors and inversions leave the crystal as it is: the order of its point group, by spglib."""
-    import spglib
+    """How many rotations, mirrors and inversions leave the crystal as it is: the order of its point group by spglib at .1
+    angstrom, 1 where it finds none."""
+    from difusa.domains.materials.reducing import LOOSE, dataset
 
     try:
-        found = spglib.get_symmetry_dataset((crystal.cell, crystal.frac, crystal.numbers), symprec=SYMPREC)
-    except Exception:  # spglib's own errors differ between its versions
-        found = None
-    return 1 if found is None else len(np.unique(found.rotations, axis=0))
+        found = dataset(crystal.cell, crystal.frac, crystal.numbers, LOOSE)
+    except ValueError:
+        return 1
+    return len(np.unique(found.rotations, axis=0))
 
 
 def same_crystal(a, b) -> bool:
