@@ -27,6 +27,7 @@ def audit(
     style: str | None = None,
     model: str | None = None,
     reference: str | None = None,
+    likelihood: bool = False,
     data: Path | None = None,
     policy: Path | None = None,
     inception: str | None = None,
@@ -53,12 +54,14 @@ def audit(
     label: column that a model trained on the set should tell, for usefulness.
     skin: of pictures: compare by skin tone too, measured on each face's cheeks and forehead (individual typology angle). Light
         and the colours of the photograph go into it, so only pictures taken alike can be compared.
-    sources: TOML list of the sources of the training data, with licence and credit.
-    target: TOML file of wanted shares: [shares.ATTRIBUTE] group = share, and source = where they come from.
+    sources: TOML list of the sources of the training data, each [[source]] with name, licence (as SPDX writes it, or
+        public-domain), credit, and files = ["painting-*.jpg"], patterns of the names that are its own; all when left out.
+    target: TOML file of wanted shares: [shares.ATTRIBUTE] group = share, and above it source = "where they come from".
     style: column (artist, say) by whose values the nearest sources are told; with it, or with sources, REPORT.nearest.csv
         names the nearest training thing of each synthetic one, its source and its credit.
     model: the model that drew the set, to attack it by its losses on training and test examples of DATA.
     reference: another model of the same kind, for the attack beside a reference.
+    likelihood: attack the model by its likelihoods too, where it is a denoiser of pictures: some seconds an example.
     data: the model's data folder; else the environment variable DIFUSA_DATA.
     policy: an institution's own policy; by default the one that ships.
     inception: of pictures: TorchScript file inception-2015-12-05.pt, for FID and Inception Score as in published tables, or
@@ -71,6 +74,7 @@ def audit(
 
     Returns the report as JSON. Raises ValueError or OSError with the way out.
     """
+    from difusa.apps.audit_model import attacked
     from difusa.ethics import policy as policies
     from difusa.ethics.audit import Beside
     from difusa.ethics.audit import audit as judge
@@ -107,7 +111,8 @@ def audit(
         found = judge(other, real, held, kind, rules, beside, seed=seed, repeats=repeats, progress=run.progress)
         if model:
             found = replace(
-                found, findings=found.findings + tuple(attacked(model, reference, data, rules.privacy.auc, seed))
+                found,
+                findings=found.findings + tuple(attacked(model, reference, likelihood, data, rules.privacy.auc, seed)),
             )
         about = {"set": str(folder), "against": str(against), "holdout": str(holdout or ""), **found.about}
         about |= {
@@ -128,7 +133,7 @@ def audit(
             write_json(folder / AUDIT, sealed_audit(told, mine()))
         if found.nearest:
             write_rows(Path(report).with_suffix(".nearest.csv"), found.nearest)
-    say(told)
+    say(told, Path(report))
     return told
 
 
@@ -140,12 +145,16 @@ def _domain(folder: Path) -> str | None:
 
 def taken(path: Path, kind, table: Path | None, label: str | None, also: tuple[Path, ...] = ()):
     """What lies at a path, be it a folder of files or a data set with shards; `also` in further data sets."""
+    from difusa.ethics.gate import whole
     from difusa.ethics.loading import attributed, load, of_things
 
     if not (path / MANIFEST).exists():
         if also:
             raise ValueError(f"--also: {path} is no data set that `difusa batch` made; put the files into one folder")
         return load(path, kind, table, label)
+    for folder in (path, *also):
+        if (folder / MANIFEST).exists():
+            whole(folder)
     things, refused = things_of((path, *also), kind)
     if not things:
         raise ValueError(f"{path}: no shard holds a {kind.domain} thing that can be taken ({len(refused)} refused)")
@@ -245,23 +254,6 @@ def repair(folder: Path, other, shares: dict, report: Path) -> dict[str, str]:
     return {"repair": text}
 
 
-def attacked(model: str, reference: str | None, data: Path | None, limit: float, seed: int, count: int = 200) -> list:
-    """Membership inference on the model by its losses, and beside a reference model."""
-    from difusa.apps.train import data_folder
-    from difusa.domains.models import find
-    from difusa.ethics.membership import membership, model_losses
-
-    def losses(name: str):
-        return [model_losses(find(name), data_folder(data), split, count, seed=seed) for split in ("train", "test")]
-
-    members, strangers = losses(model)
-    found = membership("membership by the model's losses", -members, -strangers, limit)
-    if reference:
-        easy, hard = losses(reference)
-        found += membership("membership beside a reference model", easy - members, hard - strangers, limit)
-    return found
-
-
 def followed(path: Path, found):
     """The report with how its figures moved since the releases that the history holds, itself added to them."""
     from difusa.ethics import drift
@@ -294,11 +286,15 @@ def write_rows(path: Path, rows) -> None:
     write_text(path, text.getvalue())
 
 
-def say(told: dict) -> None:
-    """The verdicts on the terminal, and what failed."""
+def say(told: dict, report: Path) -> None:
+    """The verdicts on the terminal: what failed, what could not be judged and why, and where the rest is told."""
     for audit, verdict in told["verdicts"].items():
-        print(f"{audit:12} {verdict}")
-        for f in told["findings"]:
-            if f["audit"] == audit and f["verdict"] == "fail":
+        own = [f for f in told["findings"] if f["audit"] == audit]
+        print(f"{audit:12} {verdict} ({sum(f['verdict'] == 'pass' for f in own)} findings passed)")
+        for f in own:
+            if f["verdict"] == "fail":
                 shown = " ".join(f"{k} {f[k]:.4g}" for k in ("value", "n", "threshold") if f[k] is not None)
                 print(f"  {f['name']}: {shown}; {f['note']}")
+            elif f["verdict"] == "no claim":
+                print(f"  {f['name']}: no claim; {f['note'] or 'of too few things'}")
+    print(f"report: {report}")

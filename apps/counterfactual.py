@@ -53,7 +53,7 @@ def counterfactual(
         for pair in drawn:
             made.append(pair)
             run.progress(len(made), count)
-        found = compared(made, kind, factory.facts, change, values, real)
+        found = compared(made, kind, factory, change, values, real)
     rows = pairwise.differences(found, None if real is None else _fit(kind, real)(real.features))
     about = {
         "domain": chosen.domain, "recipe": chosen.name, "recipe_sha256": chosen.sha256, "changed": change,
@@ -71,7 +71,7 @@ def counterfactual(
     return told
 
 
-def compared(made: list, kind, facts: dict, change: str, values: tuple[str, str], real):
+def compared(made: list, kind, factory, change: str, values: tuple[str, str], real):
     """ethics.counterfactual.Pairs of what was drawn."""
     import numpy as np
 
@@ -98,20 +98,20 @@ def compared(made: list, kind, facts: dict, change: str, values: tuple[str, str]
     if len(whole):
         fit = _fit(kind, real or samples)
         features = np.stack([fit(features[:, side]) for side in (0, 1)], axis=1)
-    figures = numbers([made[r] for r in whole])
+    figures = numbers([made[r] for r in whole], factory.named)
     if kind.pixels is not None and whole:
         told = [[signs(kind.pixels(samples.read(i))) for i in pair] for pair in both]
         figures |= {name: np.array([[t[name] for t in pair] for pair in told]) for name in told[0][0]}
     valid = np.array([[bool(s.files) and not s.reason for s in pair] for pair in made])
-    return Pairs(change, values, valid, np.array(whole, int), features, figures, facts)
+    return Pairs(change, values, valid, np.array(whole, int), features, figures, factory.facts)
 
 
 def _fit(kind, known):
     return kind.fit(known.features)
 
 
-def numbers(made: list) -> dict:
-    """Facts of the pairs that are numbers or truth values in all of them: name -> [m, 2]."""
+def numbers(made: list, named: tuple[str, ...] = ()) -> dict:
+    """Facts of the pairs that are numbers or truth values in all of them, none of those `named`: name -> [m, 2]."""
     import numpy as np
 
     names = list(made[0][0].facts) if made else []
@@ -119,5 +119,5 @@ def numbers(made: list) -> dict:
     return {
         n: np.array(rows, float)
         for n, rows in told.items()
-        if all(isinstance(v, int | float | np.number | np.bool_) for row in rows for v in row)
+        if n not in named and all(isinstance(v, int | float | np.number | np.bool_) for row in rows for v in row)
     }

@@ -16,10 +16,10 @@ from difusa.shared.bench import Bench
 from difusa.shared.benchmark import Asked, missing, tell, usual
 
 WORK = Path("runs/bench/factory")
-# domain -> samples of its example recipe; a draw each, so that both loops draw the same
-COUNTS = {"molecules": 240, "materials": 105, "medical": 60, "heritage": 32}
+# domain -> samples of its example recipe; halves are whole batches of its factory
+COUNTS = {"molecules": 500, "materials": 420, "medical": 64, "heritage": 32}
 QUICK = {"medical": 8}
-SHARDS = 8  # of the runs with workers: a multiple of two, so that none waits long for the other at the end
+SHARDS = {"molecules": 4, "materials": 4, "medical": 8, "heritage": 8}  # with workers: even, so that neither waits long
 LARGE, QUICK_LARGE, SHARD = 10_000, 40, 500
 
 
@@ -48,7 +48,7 @@ def of_overhead(store: Bench, asked: Asked) -> None:
     """The whole factory, with index, metadata and sheets, against a loop that draws the same samples and writes their files."""
     repeats = usual(asked, asked.seeds, 3, 1)
     for domain, count in (QUICK if asked.quick else COUNTS).items():
-        recipe = example(domain, count, shard=-(-count // 2), attempts=1)
+        recipe = example(domain, count, shard=-(-count // 2), attempts=1)  # one draw each, so that both draw the same
         items = [f"run {n}" for n in range(repeats)]
         try:
             row = store.row(
@@ -119,7 +119,7 @@ def of_workers(store: Bench, asked: Asked) -> None:
         if len(cores) < 2:
             missing(store, domain, "workers", "this machine lends one core")
             continue
-        recipe = example(domain, 2 * count, shard=-(-2 * count // SHARDS))
+        recipe = example(domain, 2 * count, shard=2 * count // SHARDS[domain])
         items = [f"run {n}" for n in range(repeats)]
         try:
             row = store.row(

@@ -23,11 +23,11 @@ def release(
 
     dir: the data set.
     policy: an institution's own policy; by default the one that ships.
-    reviewer: name of whoever reviewed the set and signs for it; needed for medical data.
+    reviewer: first and last name of whoever reviewed the set and signs for it; needed for medical data.
     registration: the reviewer's registration or office, such as CRM-SP 123456.
-    override: release all the same, for this reason, which the record keeps with what stood against it.
-    by: name of whoever overrides.
-    office: their office.
+    override: release all the same, for this reason of 20 letters or more; the record keeps it with what stood against it.
+    by: first and last name of whoever overrides.
+    office: what entitles them, such as head of the laboratory.
     export: folder to which the files then leave, pictures with Content Credentials, as `difusa export` writes them.
 
     Returns the record. Raises ValueError naming everything that stands against the release.
@@ -60,8 +60,9 @@ def release(
     write_papers(folder / "papers", values_of(manifest, report, decision))
     gate.let_go(folder, record, write_json)
     print(
-        f"{folder} is released"
-        + (f", over {len(reasons)} objections" if reasons else "; every audit asked for was passed")
+        f"{folder} is released" + (", over these objections:" if reasons else "; every audit asked for was passed"),
+        *reasons,
+        sep="\n  ",
     )
     if export:
         leave.export(folder, out=export)

@@ -75,7 +75,19 @@ def batch(
         records = fill(out, chosen, ENGINES[engine], workers, batch or bench.factory.batch, run)
         issued(bench, sorted({row["stream"] // ATTEMPTS for found in records for row in found["rows"]}))
         told = finish(out, there, bench, records, watts)
-        return run.write(out / REPORT, out=out, engine=engine, workers=workers, **told)
+        told["models"] = bench.maker.models
+        written = run.write(out / REPORT, out=out, engine=engine, workers=workers, **told)
+    print(summary(out, told))
+    return written
+
+
+def summary(out: Path, told: dict) -> str:
+    """What there is now, and what comes next."""
+    valid = round(told["valid"]["value"] * told["count"])
+    return (
+        f"{out}: {told['count']} samples in {told['shards']} shards, {told['bytes'] / 1e6:.1f} MB, {valid} valid\n"
+        f"next: difusa audit {out} --against REAL --report REPORT.html"
+    )
 
 
 def issued(bench: Bench, attempts: list[int]) -> None:

@@ -61,7 +61,7 @@ def write_croissant(path: Path, manifest: dict, records: Sequence[dict], schema,
     told = mlc.Metadata(
         name=manifest["recipe"]["name"],
         description=about.purpose or f"Synthetic data of the domain {bench.recipe.domain}, made by Difusa.",
-        license=[about.licence],
+        license=[about.licence] if about.licence else [],
         creators=[mlc.Organization(name=c) for c in about.creators] or [mlc.Organization(name="Difusa")],
         version="1.0.0",
         date_published=datetime.fromisoformat(manifest["created"]),

@@ -95,9 +95,10 @@ def settled(folder: Path, fresh: dict, resume: bool) -> dict:
         return fresh
     there = opened(folder)[0]
     if wrong := [k for k in fresh if k not in TELLS and there.get(k) != fresh[k]]:
+        name, before, after = differing(wrong[0], there.get(wrong[0]), fresh[wrong[0]])
         raise ValueError(
-            f"--out {folder} was begun with another {wrong[0].replace('_', ' ')}: {_short(there.get(wrong[0]))}, now "
-            f"{_short(fresh[wrong[0]])}; go on with what it was begun with, or name a new folder"
+            f"--out {folder} was begun with another {name.replace('_', ' ')}: {_short(before)}, now {_short(after)}; go on with "
+            "what it was begun with, or name a new folder"
         )
     if not resume:
         raise ValueError(f"--out {folder} holds this data set already, whole or in part: add --resume to go on")
@@ -107,6 +108,14 @@ def settled(folder: Path, fresh: dict, resume: bool) -> dict:
             file=sys.stderr,
         )
     return there
+
+
+def differing(name: str, before, after) -> tuple:
+    """The innermost thing that differs: its dotted name, what it was, and what it is now."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        key = next(k for k in (*before, *after) if before.get(k) != after.get(k))
+        return differing(f"{name}.{key}", before.get(key), after.get(key))
+    return name, before, after
 
 
 @contextmanager

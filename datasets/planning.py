@@ -55,8 +55,8 @@ def planned(recipe: Recipe) -> Plan:
     for k, quota in enumerate(recipe.quotas):
         _raise(numbers, cells, quota, recipe, k)
     for k, quota in enumerate(recipe.quotas):
-        if numbers[_members(cells, quota, recipe, k)].sum() < wanted(quota, recipe):
-            raise ValueError(f"{recipe.name}: quotas[{k}] {quota.where} cannot be met beside the other quotas")
+        if numbers[_members(cells, quota, recipe, k)].sum() < wanted(quota, recipe, k):
+            raise ValueError(f"{recipe.name}: quotas[{k}] {told(quota)} cannot be met beside the other quotas")
     order = np.repeat(np.arange(len(cells)), numbers)
     order = stream(recipe.seed, 0, ORDER).permutation(order)
     return Plan(recipe, recipe.factory.conditions, tuple(cells), order)
@@ -109,16 +109,20 @@ def apportioned(weights: Sequence[float], total: int) -> np.ndarray:
     return found
 
 
-def wanted(quota: Quota, recipe: Recipe) -> int:
+def wanted(quota: Quota, recipe: Recipe, number: int) -> int:
     """Samples that a quota asks for. Raises ValueError where it says nothing, both, or more than there are."""
+    where = f"{recipe.name}: quotas[{number}] {told(quota)}"
     if (quota.least is None) == (quota.share is None):
-        raise ValueError(f"{recipe.name}: a quota {quota.where} says either least or share")
+        raise ValueError(f"{where} says either least or share")
     found = quota.least if quota.least is not None else int(np.ceil(quota.share * recipe.count - 1e-9))
     if not 0 <= found <= recipe.count:
-        raise ValueError(
-            f"{recipe.name}: quota {quota.where}: {found} of {recipe.count} samples cannot be; ask for fewer"
-        )
+        raise ValueError(f"{where}: {found} of {recipe.count} samples cannot be; ask for fewer")
     return found
+
+
+def told(quota: Quota) -> str:
+    """A quota's conditions as a person writes them."""
+    return ", ".join(f"{k} = {v}" for k, v in quota.where.items())
 
 
 def _members(cells: list[dict], quota: Quota, recipe: Recipe, number: int) -> np.ndarray:
@@ -135,13 +139,13 @@ def _members(cells: list[dict], quota: Quota, recipe: Recipe, number: int) -> np
 def _raise(numbers: np.ndarray, cells: list[dict], quota: Quota, recipe: Recipe, number: int) -> None:
     """Gives a quota's cells what they lack, in place, from cells of no quota, both in proportion."""
     inside = _members(cells, quota, recipe, number)
-    lacking = wanted(quota, recipe) - int(numbers[inside].sum())
+    lacking = wanted(quota, recipe, number) - int(numbers[inside].sum())
     if lacking <= 0:
         return
     free = ~np.any([_members(cells, q, recipe, k) for k, q in enumerate(recipe.quotas)], axis=0)
     if not inside.any() or numbers[free].sum() < lacking:
         raise ValueError(
-            f"{recipe.name}: quotas[{number}] {quota.where} lacks {lacking} samples, and {int(numbers[free].sum())} belong to "
+            f"{recipe.name}: quotas[{number}] {told(quota)} lacks {lacking} samples, and {int(numbers[free].sum())} belong to "
             "no quota: ask for fewer, or raise count"
         )
     numbers[inside] += apportioned(numbers[inside], lacking)

@@ -33,6 +33,8 @@ def table(folder: Path | str):
     from pyarrow import parquet
 
     path = Path(folder) / INDEX
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: the data set is not finished; `difusa batch ... --resume` goes on")
     return parquet.read_table(path)

@@ -10,7 +10,7 @@ from difusa.domains import domain
 from difusa.ethics.policy import AUDITS
 from difusa.shared.factory import Factory
 from difusa.shared.passport.signing import digest
-from difusa.shared.training.recipe import parse, said
+from difusa.shared.training.recipe import known, parse, said
 
 LARGEST = 10_000_000  # samples, and the ids are written with eight digits
 
@@ -47,7 +47,7 @@ class About:
     limits_pt: str = ""
     creators: tuple[str, ...] = ()
     contact: str = ""
-    licence: str = "CC-BY-4.0"  # SPDX name
+    licence: str = ""  # as SPDX writes it; nobody else can choose it
     credit: str = ""  # of what the models were trained on, or of the pictures
 
 
@@ -121,13 +121,13 @@ def read(path: Path | str) -> Recipe:
 def of_table(table: dict, where: str) -> Recipe:
     """A recipe from the values of its file, whole or out of a manifest. Raises as read."""
     found = parse(Recipe, table, where)
-    known = typing.get_type_hints(found.factory.conditions)
+    there = typing.get_type_hints(found.factory.conditions)
     for kind in fields(Conditions):
         for key in getattr(found.conditions, kind.name):
-            _known(key, known, f"{where}: conditions.{kind.name}")
+            _known(key, there, f"{where}: conditions.{kind.name}")
     for number, quota in enumerate(found.quotas):
         for key in quota.where:
-            _known(key, known, f"{where}: quotas[{number}].where")
+            _known(key, there, f"{where}: quotas[{number}].where")
     return found
 
 
@@ -149,7 +149,7 @@ def value_of(kind: type, key: str, value, where: str):
     return parse(hint, [value] if alone else value, f"{where}: {key}")
 
 
-def _known(key: str, known: dict, where: str) -> None:
-    if key not in known:
-        near = difflib.get_close_matches(key, known, n=1) or sorted(known)
-        raise ValueError(f"{where}: unknown key {key!r}; did you mean {', '.join(near)}?")
+def _known(key: str, there: dict, where: str) -> None:
+    if key not in there:
+        near = difflib.get_close_matches(key, there, n=1)
+        raise ValueError(f"{where}: unknown key {key!r}; {f'did you mean {near[0]}?' if near else known(there)}")

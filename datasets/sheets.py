@@ -15,6 +15,7 @@ WORDS = {
     "file": ("file", "arquivo"), "what": ("what it is", "o que é"), "field": ("field", "campo"),
     "conditions": ("conditions", "condições"), "all": ("all alike", "todas iguais"), "reason": ("reason", "motivo"),
 }  # fmt: skip
+MOST = 12  # sources of one licence that are named; the manifest names all
 SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**9, "n>1M"))
 
 
@@ -56,8 +57,8 @@ def values_of(manifest: dict, bench: Bench, told: dict, place: int) -> dict[str,
         "limits": said("limits"),
         "creators": ", ".join(about.creators) or word("not said"),
         "contact": about.contact or word("not said"),
-        "licence": about.licence,
-        "licence_id": about.licence.lower(),
+        "licence": about.licence or word("not said"),
+        "licence_id": about.licence.lower() or "unknown",
         "credit": about.credit or word("not said"),
         "count": number(told["count"]),
         "stored": number(told["stored"]),
@@ -111,6 +112,13 @@ def _reasons(found: dict, word, number) -> str:
 
 
 def _named(rows: Sequence[dict], none: str) -> str:
-    said = [", ".join([f"`{r['sha256'][:16]}`", *(r[k] for k in ("licence", "credit") if r.get(k))]) for r in rows[:40]]
-    shown = [f"- {r['name']} ({text})" for r, text in zip(rows, said)]
-    return "\n".join([*shown, f"- … {len(rows)}"] if len(rows) > 40 else shown) or none
+    """Names with fingerprints; those of one licence and credit in one line, of many the first."""
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(", ".join(row[k] for k in ("licence", "credit") if row.get(k)), []).append(row)
+    lines = []
+    for about, own in groups.items():
+        names = ", ".join(f"{r['name']} (`{r['sha256'][:16]}`)" for r in own[:MOST])
+        more = f", … ({len(own)})" if len(own) > MOST else ""
+        lines.append(f"- {f'{about}: ' if about else ''}{names}{more}")
+    return "\n".join(lines) or none

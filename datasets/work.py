@@ -1,6 +1,7 @@
 """What a worker does, in whatever engine: a shard as a pure function of the recipe and its number."""
 
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -55,10 +56,19 @@ def bench_of(recipe: Recipe) -> Bench:
     name = f"{recipe.sha256} {keys.id}"
     if name not in _benches:
         plan, factory = planned(recipe), recipe.factory
-        maker = factory.ready(options_of(recipe), plan.asked(), recipe.seed)
+        try:
+            maker = factory.ready(options_of(recipe), plan.asked(), recipe.seed)
+        except (ValueError, FileNotFoundError) as why:
+            raise type(why)(as_key(recipe, str(why))) from why
         _benches.clear()
         _benches[name] = Bench(recipe, factory, plan, maker, keys)
     return _benches[name]
+
+
+def as_key(recipe: Recipe, why: str) -> str:
+    """A domain's refusal under the recipe's name; what its verb calls --atoms, the recipe calls atoms."""
+    why = re.sub(r"--([a-z][a-z-]+)", lambda found: found[1].replace("-", "_"), why)
+    return why if why.startswith(f"{recipe.name}: ") else f"{recipe.name}: {why}"
 
 
 def produce(task: Task) -> dict:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from difusa.ethics.findings import Finding, judged, noted
+from difusa.ethics.findings import SILENT, Finding, judged, noted
 from difusa.ethics.nearest import index, nearest
 from difusa.ethics.words import Both, decimal, sides
 from difusa.shared.metrics import interval
@@ -48,7 +48,7 @@ def differences(pairs: Pairs, real: np.ndarray | None = None) -> list[Finding]:
             [nearest(known, pairs.features[:, side])[1][:, 0] for side in (0, 1)], axis=1
         )
     found += [_row(pairs, name, v, pairs.words.get(name, "")) for name, v in rows.items()]
-    moved = [f.name for f in found if f.low is not None and not f.low <= 0 <= f.high]
+    moved = [f.name for f in found if f.verdict != SILENT and f.low is not None and not f.low <= 0 <= f.high]
     note = Said("{moved} of {all} figures; chance alone moves about {chance}", moved=len(moved), all=len(found),
                 chance=f"{CHANCE * len(found):.1f}")  # fmt: skip
     return [noted(AUDIT, "figures that move", len(moved), len(pairs.whole), note), apart(pairs.features), *found]

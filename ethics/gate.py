@@ -56,7 +56,18 @@ def staged(folder: Path) -> dict:
         raise ValueError(
             f"{folder} bears no {MARKER}: it was released already, or taken out of its staging folder by hand"
         )
-    return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return whole(folder)
+
+
+def whole(folder: Path) -> dict:
+    """The manifest of a data set whose shards are all there. Raises ValueError, with the way out, where some are missing."""
+    found = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+    there, wanted = len(list(Path(folder).glob("shards/shard-*.tar"))), found.get("shards", 0)
+    if there < wanted:
+        raise ValueError(
+            f"{folder} is not finished: {there} of {wanted} shards; difusa batch RECIPE --out {folder} --resume makes the rest"
+        )
+    return found
 
 
 def objections(
@@ -82,7 +93,8 @@ def decided(
     """What the record says of the decision. Raises ValueError where the set may not go."""
     if domain in policy.release.sign_off and not complete(reviewer):
         raise ValueError(
-            f"a release of {domain} data needs a named reviewer: --reviewer NAME --registration OFFICE (such as CRM-SP 123456)"
+            f"a release of {domain} data needs a named reviewer: --reviewer with first and last name, and --registration OFFICE "
+            "(such as CRM-SP 123456)"
         )
     if reasons and override is None:
         raise ValueError(
@@ -90,8 +102,12 @@ def decided(
             + "; ".join(reasons)
             + ". Whoever answers for it all the same says why: --override REASON --by NAME --office OFFICE"
         )
-    if override is not None and (not complete(by) or len(override.strip()) < SHORTEST):
-        raise ValueError(f"--override needs a reason of at least {SHORTEST} letters, and --by NAME --office OFFICE")
+    if override is not None and len(override.strip()) < SHORTEST:
+        raise ValueError(f"--override {override!r}: a reason has at least {SHORTEST} letters")
+    if override is not None and not complete(by):
+        raise ValueError(
+            "--override needs somebody who answers for it: --by with first and last name, --office with what entitles them"
+        )
     return {
         "passed": not reasons,
         "objections": reasons,

@@ -52,7 +52,10 @@ def law(real: Samples, other: Samples, known: list[Origin], allowed: tuple[str, 
     counts = Counter(names)
     found = [judged(AUDIT, "without a source", share([not n for n in names]), 0.0, "low", "of the training things")]
     foreign = sorted({o.licence for o in known if counts[o.name] and o.licence not in allowed})
-    note = Said("licences not allowed: {names}", names=", ".join(foreign) or "-")
+    note = Said(
+        "licences not allowed: {names}; allowed by the policy, as SPDX writes them: {known}",
+        names=", ".join(foreign) or "-", known=", ".join(allowed),
+    )  # fmt: skip
     bad = [n for n in names if any(o.name == n and o.licence in foreign for o in known)]
     found.append(judged(AUDIT, "under another licence", share([n in bad for n in names]), 0.0, "low", note))
     found += [

@@ -15,6 +15,7 @@ from difusa.shared.passport.saying import Said
 from difusa.shared.seeds import streams
 
 AUDIT = "privacy"
+HIGHEST, LOWEST, LEVELS = 10.0, 0.02, 20  # noise levels between which likelihoods are worked out
 FALSE = 0.01  # of the strangers may be taken for members where the attacker's hits are counted
 NEIGHBOURS = 5
 
@@ -76,27 +77,71 @@ def denoising_losses(denoise: Callable, space, clean: Tensor, sigmas: Tensor, *,
     return (total / len(sigmas)).numpy()
 
 
-def model_losses(model, data, split: str, count: int, draws: int = 4, seed: int = 0) -> np.ndarray:
+def model_losses(model, data, split: str, count: int, draws: int = 8, seed: int = 0) -> np.ndarray:
     """Training losses [count] of a model (domains.models.Model) on examples of a split, averaged over `draws` noises and levels.
 
     The examples, their noise and their weighting are those of its training, so that every domain is attacked in its own terms.
     Raises ValueError for a model that does not say what examples it was trained on.
     """
     from difusa.domains import domain
-    from difusa.shared.training.examples import Noised, stack
+    from difusa.shared.training.examples import stack
     from difusa.shared.training.objective import called, losses, wrap
-    from difusa.shared.training.recipe import Objective, parse
 
-    told = model.meta
-    if missing := [k for k in ("objective", "examples_options") if k not in told]:
-        raise ValueError(
-            f"{model.folder}/model.json has no {missing[0]!r}, so its training losses are not known; train it again"
-        )
-    network, objective = model.load(), parse(Objective, told["objective"], "objective")
+    told, objective = model.meta, trained_as(model)
+    network = model.load()
     plain = domain(told["domain"]).models[told["trains"]].examples(data, split, told["examples_options"], seed)
     denoise, rows = wrap(called(network, objective), objective), []
     for n in range(count):
-        batch = stack([Noised(plain, objective, seed + d)[n] for d in range(draws)])
+        batch = stack([noised(plain, objective, seed + d, n) for d in range(draws)])
         with torch.no_grad():
             rows.append(float(losses(objective, denoise, network, batch).mean()))
     return np.array(rows)
+
+
+def noised(plain, objective, seed: int, number: int) -> dict:
+    """Example `number` with the noise of a seed; examples that bring their own noise have a seed of it."""
+    from difusa.shared.training.examples import Noised
+
+    if hasattr(plain, "noise_seed"):
+        plain.noise_seed = seed
+    return Noised(plain, objective, seed)[number]
+
+
+def model_likelihoods(model, data, split: str, count: int, seed: int = 0) -> np.ndarray:
+    """Log densities [count], nats, that a model (domains.models.Model) gives to examples of a split under their conditions.
+
+    Along the probability flow, with one random direction a level (shared.likelihood): as many evaluations with gradients as
+    LEVELS. Raises ValueError for models with a loss of their own, which are no denoisers of one continuous state.
+    """
+    from difusa.domains import domain
+    from difusa.shared.likelihood import log_likelihood
+    from difusa.shared.spaces import Euclidean
+    from difusa.shared.training.examples import stack
+    from difusa.shared.training.objective import OWN_LOSS, wrap
+
+    told, objective = model.meta, trained_as(model)
+    if objective.target in OWN_LOSS:
+        raise ValueError(f"{told['name']} is trained by a loss of its own: its likelihood is not known, its losses are")
+    plain = domain(told["domain"]).models[told["trains"]].examples(data, split, told["examples_options"], seed)
+    denoise, rows = wrap(model.load(), objective), []
+    levels = torch.from_numpy(np.geomspace(HIGHEST, LOWEST, LEVELS)).float()
+    for n in range(count):
+        known = stack([plain[n]])
+        x = known.pop("clean")
+
+        def under(x, sigma, known=known):
+            return denoise(x, sigma, **known).float()
+
+        rows.append(float(log_likelihood(under, Euclidean(), x, levels, rng=streams(seed, [n]))))
+    return np.array(rows)
+
+
+def trained_as(model):
+    """The objective of a model. Raises ValueError for one that does not say what examples it was trained on."""
+    from difusa.shared.training.recipe import Objective, parse
+
+    if missing := [k for k in ("objective", "examples_options") if k not in model.meta]:
+        raise ValueError(
+            f"{model.folder}/model.json has no {missing[0]!r}, so its training is not known; train it again"
+        )
+    return parse(Objective, model.meta["objective"], "objective")

@@ -88,6 +88,7 @@ PORTUGUESE = {
         "cópias disfarçadas plantadas de propósito: uma auditoria que não as encontra nada prova, e reprova",
     "membership from the set alone": "pertencimento só pelo conjunto",
     "membership by the model's losses": "pertencimento pelas perdas do modelo",
+    "membership by the model's likelihoods": "pertencimento pelas verossimilhanças do modelo",
     "membership beside a reference model": "pertencimento com modelo de referência",
     "hits at 1 % false alarms": "acertos com 1 % de alarmes falsos",
     "AUC of {m} members against {n} strangers": "AUC de {m} membros contra {n} estranhos",
@@ -111,7 +112,9 @@ PORTUGUESE = {
     "the labels cannot be told even by the real model": "nem o modelo real distingue os rótulos",
     "no labels in both sets: name a column by --label": "sem rótulos nos dois conjuntos: nomeie uma coluna por --label",
     "without a source": "sem fonte", "of the training things": "dos itens do treino",
-    "under another licence": "sob outra licença", "licences not allowed: {names}": "licenças não permitidas: {names}",
+    "under another licence": "sob outra licença",
+    "licences not allowed: {names}; allowed by the policy, as SPDX writes them: {known}":
+        "licenças não permitidas: {names}; permitidas pela política, na grafia SPDX: {known}",
     "opted out, in the training data": "recusados, no treino", "opted out, in the set": "recusados, no conjunto",
     "no list of sources: name one by --sources, see {file}": "sem lista de fontes: nomeie uma por --sources, veja {file}",
     "share of the training data: {own}": "parte do treino: {own}",

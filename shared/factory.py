@@ -59,7 +59,8 @@ class Factory:
     ready(options, every distinct conditions, seed) -> Maker: raises ValueError or OSError, with the way out, for what cannot
     be made; networks are loaded at the first `make`. batch: rows a `make`, as many as is fast. files, facts: suffix or name ->
     what it is, in English and in Portuguese, for data sheets. signed: suffixes of the files that are generated and carry a
-    passport where their format can. source_type: IPTC's, of those.
+    passport where their format can. source_type: IPTC's, of those. named: facts whose numbers are names (a space group's), of
+    which nobody takes a mean.
     """
 
     options: type
@@ -70,3 +71,4 @@ class Factory:
     facts: dict[str, tuple[str, str]]
     signed: tuple[str, ...]
     source_type: str
+    named: tuple[str, ...] = ()

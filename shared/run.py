@@ -53,6 +53,7 @@ class Meter:
         self.stream = sys.stderr if stream is None else stream
         self.live = self.stream.isatty()
         self.began = self.shown = time.monotonic()
+        self.last = ""
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
@@ -64,6 +65,9 @@ class Meter:
         left = f"{(total - done) / rate:.0f} s left" if rate else "starting"
         text = f"{done}/{total}  {rate:.1f}/s  " + (f"done in {spent:.1f} s" if finished else left)
         end = "\n" if finished or not self.live else ""
+        if text == self.last:  # nothing has moved
+            return
+        self.last = text
         self.stream.write((f"\r{text:<60}" if self.live else text) + end)
         self.stream.flush()
 

@@ -56,6 +56,7 @@ class Examples:
         if unknown := [p for p in options.properties if p not in packed.property_names]:
             raise ValueError(f"property {unknown[0]!r} is none of {', '.join(packed.property_names)}")
         self.packed, self.options, self.seed, self.tell = packed, options, seed, tell
+        self.noise_seed = seed  # another one gives the same crystals with other noise
         self.columns = [packed.property_names.index(p) for p in options.properties]
         self.buckets = buckets(packed, packed.rows(split), options.sizes)
         counts = np.array([len(rows) for rows in self.buckets])
@@ -80,7 +81,7 @@ class Examples:
 
     def example(self, row: int, width: int, number: int) -> dict[str, np.ndarray]:
         """Crystal `row` padded to `width` sites, with the noise of example `number`."""
-        rng, noise = stream(self.seed, number, NOISE), self.options.noise
+        rng, noise = stream(self.noise_seed, number, NOISE), self.options.noise
         kept = self.template(row)
         template = kept if rng.random() < noise.symmetric else free_template(kept.frac)
         atoms = slice(self.packed.offsets[row], self.packed.offsets[row + 1])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from difusa.shared.factory import Factory, Maker, Row, Sample
 
-BATCH = 200  # rows a call: those of about one size are run together
+BATCH = 210  # rows a call: those of about one size are run together
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def factory() -> Factory:
         "cif": ("CIF: cell, places, symmetry, tags, a stamp", "CIF: célula, posições, simetria, campos, um selo"),
         "extxyz": ("the same crystal as extended XYZ", "o mesmo cristal em XYZ estendido"),
     }
-    return Factory(Options, Conditions, ready, BATCH, files, facts, tuple(files), WHOLLY)
+    named = ("spacegroup", "spacegroup_loose", "lent")
+    return Factory(Options, Conditions, ready, BATCH, files, facts, tuple(files), WHOLLY, named)
 
 
 def ready(options: Options, asked: Sequence[Conditions], seed: int) -> Maker:

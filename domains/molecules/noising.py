@@ -33,10 +33,11 @@ class Noised:
 
     def __init__(self, examples, elements: int, noise: Noise, seed: int, tell: Callable | None = None):
         self.examples, self.elements, self.noise, self.seed, self.tell = examples, elements, noise, seed, tell
+        self.noise_seed = seed  # another one gives the same examples with other noise
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         example = self.examples[number]
-        rng = stream(self.seed, number, NOISE)
+        rng = stream(self.noise_seed, number, NOISE)
         coords, present, bonds = example["coords"].astype(np.float32), example["mask"], example["bonds"]
         atoms = len(present)
         i, j = np.triu_indices(atoms, 1)

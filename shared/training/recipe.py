@@ -137,6 +137,14 @@ def read_recipe(path: Path | str) -> Recipe:
     return parse(Recipe, table, str(path))
 
 
+PLAIN = {int: "a whole number", float: "a number", str: "text in quotes", bool: "true or false", dict: "a table"}
+
+
+def known(keys) -> str:
+    """What may be written, where nothing is near to what was."""
+    return f"there are {', '.join(sorted(keys))}"
+
+
 def parse(kind, value, where: str):
     """`value` out of TOML as `kind`: a dataclass, a tuple of them, a Literal or a plain type."""
     origin = typing.get_origin(kind)
@@ -158,7 +166,7 @@ def parse(kind, value, where: str):
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ValueError(f"{where}: {value!r} should be a {kind.__name__}")
+        raise ValueError(f"{where}: {value!r} should be {PLAIN.get(kind, kind.__name__)}")
     return value
 
 
@@ -168,8 +176,8 @@ def _dataclass(kind, table, where: str):
     hints = typing.get_type_hints(kind)
     for key in table:
         if key not in hints:
-            near = difflib.get_close_matches(key, hints, n=1) or sorted(hints)
-            raise ValueError(f"{where}: unknown key {key!r}; did you mean {', '.join(near)}?")
+            near = difflib.get_close_matches(key, hints, n=1)
+            raise ValueError(f"{where}: unknown key {key!r}; {f'did you mean {near[0]}?' if near else known(hints)}")
     needed = [f.name for f in dataclasses.fields(kind) if f.default is f.default_factory]  # both MISSING
     for key in needed:
         if key not in table:

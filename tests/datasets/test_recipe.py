@@ -64,7 +64,7 @@ def test_ranges_are_drawn_for_each_row_and_stay_inside():
         ({"count": 0}, "between 1 and"),
         ({"name": "../x"}, "write it in a-z"),
         ({"audits": ["privasy"]}, "'privasy' is none of"),
-        ({"count": "9"}, "'9' should be a int"),
+        ({"count": "9"}, "'9' should be a whole number"),
     ],
 )
 def test_what_is_misspelt_names_the_nearest(table, why):

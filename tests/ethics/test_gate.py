@@ -119,11 +119,16 @@ def test_planted_copies_keep_a_set_in_and_so_does_whatever_was_touched(real, tmp
     (folder / "audit.json").write_text(json.dumps(kept))
     with pytest.raises(ValueError, match="forged"):
         release(folder, policy=policy)
-    for few in ({"override": "because"}, {"override": "the copies are of public substances"}):
-        with pytest.raises(ValueError, match="--by NAME"):
-            release(folder, policy=policy, **few)
+    reason = "the copies are of public substances"
+    with pytest.raises(ValueError, match="a reason has at least 20 letters"):
+        release(folder, policy=policy, override="because", by="Ana Souza", office="data steward")
+    for by in (None, "Ana"):
+        with pytest.raises(ValueError, match="--by FIRST LAST"):
+            release(folder, policy=policy, override=reason, by=by, office="data steward")
     person = {"by": "Ana Souza", "office": "data steward"}
-    record = release(folder, policy=policy, override="the copies are of public substances", **person)
+    capsys.readouterr()
+    record = release(folder, policy=policy, override=reason, **person)
+    assert "over these objections:\n  privacy" in capsys.readouterr().out
     assert not record["decision"]["passed"]
     assert record["decision"]["override"]["name"] == "Ana Souza"
     assert record["decision"]["objections"]
@@ -193,3 +198,15 @@ def test_an_audit_without_its_control_counts_as_not_made():
         "bias: nothing was judged",
     ]
     assert set(AUDITS) >= set(policy.demands)
+
+
+def test_an_unfinished_set_is_neither_audited_nor_released(tmp_path, capsys):
+    folder = tmp_path / "set"
+    (folder / "shards").mkdir(parents=True)
+    (folder / "UNRELEASED").touch()
+    manifest = {"recipe": {"domain": "molecules"}, "shards": 2}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    for command in (["release", folder], ["audit", folder, "--against", tmp_path, "--report", tmp_path / "r.html"]):
+        (tmp_path / "a.smi").write_text("CCO a\n")
+        assert cli.main([str(c) for c in command]) == 2
+        assert "0 of 2 shards; difusa batch RECIPE" in capsys.readouterr().err

@@ -108,3 +108,60 @@ def test_a_model_that_does_not_say_so_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match="no 'examples_options'.*train it again"):
         model_losses(Model("mute", tmp_path, {"objective": {}}), tmp_path, "train", 4)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A small untrained network of pictures as a model folder, and a data folder of crops."""
+    pytest.importorskip("diffusers")
+    from PIL import Image
+    from skimage.data import astronaut
+
+    from difusa.domains import domain, models
+
+    home = tmp_path_factory.mktemp("tiny")
+    for n in range(40):
+        (home / "data").mkdir(exist_ok=True)
+        Image.fromarray(astronaut()[n * 10 : n * 10 + 40, 100:160]).save(home / "data" / f"{n}.png")
+    options = {"channels": [16, 16], "layers": 1}
+    network = domain("heritage").models["prior"].network(options)
+    meta = {"name": "tiny", "domain": "heritage", "trains": "prior", "network": options}
+    meta |= {"objective": {"target": "edm", "weighting": "edm"}, "examples_options": {"size": 16, "damage": False}}
+    models.write(home / "model", network, meta)
+    return models.find(home / "model"), home / "data"
+
+
+def test_likelihoods_of_a_model_are_its_examples_own(tiny):
+    from difusa.ethics.membership import model_likelihoods
+
+    model, data = tiny
+    members = model_likelihoods(model, data, "train", 4, seed=1)
+    assert members.shape == (4,) and np.isfinite(members).all() and len(set(members)) == 4
+    assert (model_likelihoods(model, data, "train", 2, seed=1) == members[:2]).all()
+    assert (model_likelihoods(model, data, "test", 2, seed=1) != members[:2]).all()
+
+
+def test_likelihoods_are_refused_where_there_are_none(tiny):
+    from dataclasses import replace
+
+    from difusa.ethics.membership import model_likelihoods
+
+    model, data = tiny
+    other = replace(model, meta=model.meta | {"objective": {"target": "direct"}})
+    with pytest.raises(ValueError, match="its likelihood is not known, its losses are"):
+        model_likelihoods(other, data, "train", 2)
+
+
+def test_the_verb_attacks_a_model_by_all_three(tiny, monkeypatch):
+    from difusa.apps import audit_model
+
+    monkeypatch.setattr(audit_model, "LOSSES", 12)
+    monkeypatch.setattr(audit_model, "LIKELIHOODS", 10)
+    model, data = tiny
+    found = audit_model.attacked(str(model.folder), str(model.folder), True, data, 0.6, 0)
+    judged = {f.name: f for f in found if f.threshold is not None}
+    assert list(judged) == [
+        "membership by the model's losses", "membership by the model's likelihoods", "membership beside a reference model",
+    ]  # fmt: skip
+    assert judged["membership beside a reference model"].value == 0.5  # the same model: no difference at all
+    assert all(f.verdict == PASS for f in judged.values())  # an untrained network knows nobody

@@ -32,7 +32,7 @@ def test_shipped_recipes_are_valid_and_name_a_model_there_is(path):
         (BASE + "stepps = 3", "steps"),
         (BASE + "[optimiser]\nrat = 1e-3", "rate"),
         (BASE + '[objective]\ntarget = "noize"', "noise"),
-        (BASE + 'steps = "many"', "int"),
+        (BASE + 'steps = "many"', "whole number"),
         (BASE + "[[curriculum]]\nbatch = 2", "until"),
         ('name = "x"', "domain"),
         ("name = ", "TOML"),
