@@ -131,3 +131,23 @@ def test_recipes_that_ship_can_be_read_and_planned():
         assert sum(n for _, n in planned(found).counts()) == found.count
     with pytest.raises(FileNotFoundError, match="one that ships"):
         batches.shipped("moleculez")
+
+
+def test_the_reference_names_every_key():
+    """docs/recipes.md, key by key of what a recipe may hold."""
+    from dataclasses import fields
+    from pathlib import Path
+
+    import difusa
+    from difusa.datasets.recipe import About, Conditions, Quota, Recipe
+    from difusa.domains import NAMES, domain
+
+    text = (Path(difusa.__file__).parent / "docs/recipes.md").read_text(encoding="utf-8")
+    general, *parts = text.split("\n## ")
+    general += parts[0]
+    for kind in (Recipe, Conditions, Quota, About):
+        assert not [f.name for f in fields(kind) if f.name.removesuffix("_pt") not in general], kind
+    for name in NAMES:
+        own, factory = next(p for p in parts if p.startswith(name.capitalize())), domain(name).factory()
+        for kind in (factory.options, factory.conditions):
+            assert not [f.name for f in fields(kind) if f"`{f.name}`" not in own], (name, kind)

@@ -123,12 +123,12 @@ def test_planted_copies_keep_a_set_in_and_so_does_whatever_was_touched(real, tmp
     with pytest.raises(ValueError, match="a reason has at least 20 letters"):
         release(folder, policy=policy, override="because", by="Ana Souza", office="data steward")
     for by in (None, "Ana"):
-        with pytest.raises(ValueError, match="--by FIRST LAST"):
+        with pytest.raises(ValueError, match="first and last name"):
             release(folder, policy=policy, override=reason, by=by, office="data steward")
     person = {"by": "Ana Souza", "office": "data steward"}
     capsys.readouterr()
     record = release(folder, policy=policy, override=reason, **person)
-    assert "over these objections:\n  privacy" in capsys.readouterr().out
+    assert "over these objections:\n" in (said := capsys.readouterr().out) and record["decision"]["objections"][0] in said
     assert not record["decision"]["passed"]
     assert record["decision"]["override"]["name"] == "Ana Souza"
     assert record["decision"]["objections"]
