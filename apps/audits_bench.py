@@ -58,7 +58,7 @@ def of_controls(store: Bench, asked: Asked) -> None:
 
 
 ATTACKED = {"restorer": 4, "anytoany": 4, "materials": 48, "qm9": 48, "drugs": 8}  # noises and levels an example
-QUICK_ATTACKED, MOST = {"qm9": 4}, 48
+QUICK_ATTACKED, MOST = {"qm9": 4}, 128
 EXAMPLES, QUICK_EXAMPLES = 400, 40  # of each split
 LEARNT, STEPS = 128, 5000  # molecules of the model that learns by heart, and its training
 
@@ -75,28 +75,31 @@ def of_membership(store: Bench, asked: Asked) -> None:
             missing(store, name, "membership", why)
     if not asked.quick:
         model, folder = leaking(asked.folder(), Path("runs/bench/audits"))
-        _attack(store, f"qm9's recipe, {LEARNT} molecules", model, folder, LEARNT, MOST, asked.seed)
+        _attack(store, f"qm9's recipe, {LEARNT} molecules", model, folder, LEARNT, MOST, asked.seed, find("qm9"))
 
 
-def _attack(store: Bench, name: str, model, data: Path, count: int, draws: int, seed: int) -> None:
+def _attack(store: Bench, name: str, model, data: Path, count: int, draws: int, seed: int, reference=None) -> None:
+    """A row; reference: a model that did not learn the members by heart, whose losses tell how hard each example is."""
     from difusa.ethics.membership import auc, hits, model_losses
+
+    def told(network):
+        return [model_losses(network, data, split, count, draws, seed) for split in ("train", "test")]
 
     def score(part):
         began = time.perf_counter()
-        members, strangers = (-model_losses(model, data, split, count, draws, seed) for split in ("train", "test"))
-        figures = {"auc": vars(auc(members, strangers)), "hits": vars(hits(members, strangers))}
+        members, strangers = told(model)
+        figures = {"auc": vars(auc(-members, -strangers)), "hits": vars(hits(-members, -strangers))}
+        if reference:
+            easy, hard = told(reference)
+            figures |= {"beside": vars(auc(easy - members, hard - strangers))}
+            figures |= {"reference": vars(auc(-easy, -hard))}
         return [figures | {"seconds": time.perf_counter() - began}]
 
     row = store.row(
-        name,
-        "membership",
-        [f"{count} and {count}"],
-        score,
-        seeds=[seed],
-        model=model.sha256,
+        name, "membership", [f"{count} and {count}"], score, seeds=[seed], model=model.sha256,
         settings={"examples": count, "draws": draws},
-    )
-    tell(row, ("auc", "hits", "seconds"))
+    )  # fmt: skip
+    tell(row, ("auc", "hits", "beside", "reference", "seconds"))
 
 
 def leaking(data: Path, work: Path):

@@ -64,7 +64,7 @@ def bench(
         [medical] samples a plane; 4, with --quick 2.
     sampler: [heritage] one of the core's samplers.
     seeds: [molecules, materials] sets that figures are averaged over; 3. [medical] trainings of the lesion segmenter; 3.
-        [factory] runs of each; 3. [audits] deals of the controls; 5.
+        [factory] runs of each; 4, of workers 2. [audits] deals of the controls; 5.
     costly: [molecules] molecules of each set, drawn at random, that GFN2-xTB and PoseBusters judge; 1000. [materials] crystals of
         each set that CHGNet relaxes; 100.
     workers: [molecules, materials] processes for them, one core each; 2.

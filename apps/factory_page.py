@@ -11,8 +11,9 @@ HEAD = """# The factory of data sets
 (`datasets/recipes`), with as many samples as is told."""
 
 OVERHEAD = """The whole factory (shards with signed passports, index, metadata, data sheets) against a loop that draws the same
-samples and writes their files, by turns on one core with one thread, each sample drawn once. Below 0 the loop was
-the slower one, by chance."""
+samples and writes their files, by turns on one core with one thread, each sample drawn once, shards of whole batches. Libraries
+and networks are loaded before: once a process, 2 to 8 s. Below 0 the loop was the slower one, by chance. Shards that leave
+places of a batch empty cost more: 240 molecules in shards of 120 took 43 % longer than in one."""
 
 WORKERS = """The command from its start to its end, imports and all: one worker pinned to one core, then two workers on two."""
 

@@ -62,7 +62,7 @@ def test_overhead_is_told(crystals, tmp_path, monkeypatch):
     monkeypatch.setattr(factory_bench, "WORK", tmp_path)
     bench = Bench("factory", tmp_path / "out", tmp_path)
     row = bench.row(
-        "materials", "overhead", ["run 0"], lambda part: [factory_bench.compared(crystals) for _ in part],
+        "materials", "overhead", ["run 0"], lambda part: [factory_bench.compared(crystals, i) for i in part],
         settings={"samples": 4},
     )  # fmt: skip
     m = row["metrics"]

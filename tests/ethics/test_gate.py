@@ -128,7 +128,9 @@ def test_planted_copies_keep_a_set_in_and_so_does_whatever_was_touched(real, tmp
     person = {"by": "Ana Souza", "office": "data steward"}
     capsys.readouterr()
     record = release(folder, policy=policy, override=reason, **person)
-    assert "over these objections:\n" in (said := capsys.readouterr().out) and record["decision"]["objections"][0] in said
+    assert (
+        "over these objections:\n" in (said := capsys.readouterr().out) and record["decision"]["objections"][0] in said
+    )
     assert not record["decision"]["passed"]
     assert record["decision"]["override"]["name"] == "Ana Souza"
     assert record["decision"]["objections"]
