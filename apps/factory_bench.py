@@ -24,10 +24,10 @@ LARGE, QUICK_LARGE, SHARD = 10_000, 40, 500
 
 
 def example(domain: str, count: int, **changed) -> Recipe:
-    """The domain's example recipe with so many samples."""
+    """The domain's example recipe with so many samples, without its quotas, which may ask for more than there are."""
     from difusa.datasets.batch import shipped
 
-    return replace(read(shipped(domain)), count=count, **changed)
+    return replace(read(shipped(domain)), count=count, quotas=(), **changed)
 
 
 @contextmanager
@@ -73,7 +73,8 @@ def compared(recipe: Recipe, item: str) -> dict:
 
     bench, loops = bench_of(recipe), [bare_loop, whole_factory]
     with one_core():
-        bench.maker.make([bench.plan.row(0)])
+        if item == "run 0":
+            timed(bare_loop, bench)
         order = loops[::-1] if int(item.split()[1]) % 2 else loops
         found = {loop: timed(loop, bench) for loop in order}
     bare, factory = (found[loop] for loop in loops)
