@@ -19,7 +19,13 @@ WORK = Path("runs/bench/factory")
 # domain -> samples of its example recipe: whole batches of its factory
 COUNTS = {"molecules": 250, "materials": 210, "medical": 32, "heritage": 16}
 QUICK = {"medical": 8}
-SHARDS = {"molecules": 4, "materials": 4, "medical": 8, "heritage": 8}  # with workers: even, so that neither waits long
+LONG = {
+    "molecules": (1000, 250),
+    "materials": (1260, 210),
+    "medical": (240, 30),
+    "heritage": (200, 25),
+}  # and a shard, for workers
+QUICK_LONG = {"medical": (8, 4)}
 LARGE, QUICK_LARGE, SHARD = 10_000, 40, 500
 
 
@@ -124,16 +130,16 @@ def of_workers(store: Bench, asked: Asked) -> None:
     """The whole command with one worker, pinned to one core, and with two on two."""
     cores = sorted(os.sched_getaffinity(0))[:2]
     repeats = usual(asked, asked.seeds, 2, 1)
-    for domain, count in (QUICK if asked.quick else COUNTS).items():
+    for domain, (count, shard) in (QUICK_LONG if asked.quick else LONG).items():
         if len(cores) < 2:
             missing(store, domain, "workers", "this machine lends one core")
             continue
-        recipe = example(domain, 4 * count, shard=4 * count // SHARDS[domain])
+        recipe = example(domain, count, shard=shard)
         items = [f"run {n}" for n in range(repeats)]
         try:
             row = store.row(
                 domain, "workers", items, lambda part, recipe=recipe: [raced(recipe, cores) for _ in part],
-                settings={"samples": recipe.count, "shard": recipe.shard},
+                settings={"samples": count, "shard": shard},
             )  # fmt: skip
         except (FileNotFoundError, RuntimeError) as why:
             missing(store, domain, "workers", why)
