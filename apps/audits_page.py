@@ -1,9 +1,10 @@
 """docs/results/audits.md: which controls are caught, which models leak, and what the search of neighbours costs."""
 
+from functools import partial
 from pathlib import Path
 
 from difusa.shared.bench import Bench, percent, shown, table
-from difusa.shared.bench_page import machines
+from difusa.shared.bench_page import assembled, sections
 
 HEAD = """# Audits of known answer
 
@@ -37,20 +38,16 @@ training loss on held-out pictures of each group, on the same 200 examples, nois
 
 def write(bench: Bench) -> Path:
     """The page of all rows there are."""
-    rows = [r for r in bench.rows if "missing" not in r]
+    writers = {
+        "membership": (MEMBERSHIP, _membership), "neighbours": (NEIGHBOURS, _neighbours),
+        "balance": (BALANCE, partial(_balance, bench)),
+    }  # fmt: skip
     parts = [HEAD.format(flag=" --quick" if bench.quick else "")]
-    pools = [t for t in dict.fromkeys(r["task"] for r in rows) if t not in WRITERS]
-    if pools:
-        parts += ["## Controls", CONTROLS]
-    for pool in pools:
+    rows = [r for r in bench.rows if "missing" not in r and r["task"] not in writers]
+    parts += ["## Controls", CONTROLS] if rows else []
+    for pool in dict.fromkeys(r["task"] for r in rows):
         parts += [f"### {pool.capitalize()}", _controls([r for r in rows if r["task"] == pool])]
-    for task, (words, made) in WRITERS.items():
-        if found := [r for r in rows if r["task"] == task]:
-            parts += [f"## {task.capitalize()}", words, made(bench, found)]
-    parts.append(
-        "\n".join(f"- {r['task']}, {r['method']}: missing. {r['missing']}" for r in bench.rows if "missing" in r)
-    )
-    return bench.write_page("\n\n".join(p for p in [*parts, machines(bench)] if p) + "\n")
+    return assembled(bench, parts + sections(bench, writers))
 
 
 def _controls(rows: list[dict]) -> str:
@@ -77,7 +74,7 @@ def _told(items: list[dict], key: str, values: bool = True) -> list[str]:
     return [f"{n} ({len(v)}: {ends[n]})" if values else f"{n} ({len(v)})" for n, v in found.items()]
 
 
-def _membership(bench: Bench, rows: list[dict]) -> str:
+def _membership(rows: list[dict]) -> str:
     lines = []
     for r in rows:
         m = r["metrics"]
@@ -87,7 +84,7 @@ def _membership(bench: Bench, rows: list[dict]) -> str:
     return table(["model", *head, "members and strangers", "noises"], lines)
 
 
-def _neighbours(bench: Bench, rows: list[dict]) -> str:
+def _neighbours(rows: list[dict]) -> str:
     rows, lines = sorted(rows, key=lambda r: r["settings"]["size"]), []
     for row, before in zip(rows, [None, *rows]):
         now, was = (None if r is None else {k: v["value"] for k, v in r["metrics"].items()} for r in (row, before))
@@ -112,8 +109,3 @@ def _balance(bench: Bench, rows: list[dict]) -> str:
         apart = [bench.difference(rows[1], rows[0], g) for g in groups]
         lines.append(["difference", *(shown(d, 4) for d in apart), rows[0]["n"]])
     return table(["pictures", *(f"{g}s" for g in groups), "examples of each"], lines)
-
-
-WRITERS = {
-    "membership": (MEMBERSHIP, _membership), "neighbours": (NEIGHBOURS, _neighbours), "balance": (BALANCE, _balance),
-}  # fmt: skip

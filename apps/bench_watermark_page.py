@@ -4,7 +4,7 @@ from pathlib import Path
 
 from difusa.domains.heritage.attacks import WORDS
 from difusa.shared.bench import Bench, percent, shown, table
-from difusa.shared.bench_page import machines
+from difusa.shared.bench_page import assembled
 
 HEAD = """# Watermarks under attack
 
@@ -47,10 +47,7 @@ def write(bench: Bench) -> Path:
             BESIDE.get(task, ""),
             _plain([r for r in bench.rows if r["task"].split(": ")[0] == task]),
         ]
-    parts.append(
-        "\n".join(f"- {r['task']}, {r['method']}: missing. {r['missing']}" for r in bench.rows if "missing" in r)
-    )
-    return bench.write_page("\n\n".join(p for p in [*parts, machines(bench)] if p) + "\n")
+    return assembled(bench, parts)
 
 
 def _pictures(rows: list[dict]) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from difusa.shared.bench import Bench, percent, shown, table
-from difusa.shared.bench_page import machines
+from difusa.shared.bench_page import assembled, sections
 
 HEAD = """# The factory of data sets
 
@@ -25,16 +25,9 @@ sample, whole and in the order of the index; mlcroissant read the rows by the me
 
 def write(bench: Bench) -> Path:
     """The page of all rows there are."""
-    rows = [r for r in bench.rows if "missing" not in r]
-    parts = [HEAD.format(flag=" --quick" if bench.quick else "")]
-    told = {"overhead": (OVERHEAD, _overhead), "workers": (WORKERS, _workers), "size": (SIZE, _size)}
-    for task, (words, made) in told.items():
-        if found := [r for r in rows if r["task"] == task]:
-            parts += [f"## {task.capitalize()}", words, made(found)]
-    parts.append(
-        "\n".join(f"- {r['task']}, {r['method']}: missing. {r['missing']}" for r in bench.rows if "missing" in r)
-    )
-    return bench.write_page("\n\n".join(p for p in [*parts, machines(bench)] if p) + "\n")
+    head = HEAD.format(flag=" --quick" if bench.quick else "")
+    writers = {"overhead": (OVERHEAD, _overhead), "workers": (WORKERS, _workers), "size": (SIZE, _size)}
+    return assembled(bench, [head, *sections(bench, writers)])
 
 
 def _overhead(rows: list[dict]) -> str:

@@ -28,6 +28,21 @@ def write(
     return bench.write_page("\n\n".join(p for p in parts if p) + "\n")
 
 
+def sections(bench: Bench, writers: dict[str, tuple[str, Callable[[list[dict]], str]]]) -> list[str]:
+    """Title, words and table of each task that has finished rows. writers: task -> its words, and rows -> table."""
+    parts = []
+    for task, (words, made) in writers.items():
+        if rows := [r for r in bench.rows if r["task"] == task and "missing" not in r]:
+            parts += [f"## {task.capitalize()}", words, made(rows)]
+    return parts
+
+
+def assembled(bench: Bench, parts: Sequence[str]) -> Path:
+    """The page of these parts, then what could not be measured, and on what the rest was."""
+    lost = [f"- {r['task']}, {r['method']}: missing. {r['missing']}" for r in bench.rows if "missing" in r]
+    return bench.write_page("\n\n".join(p for p in [*parts, "\n".join(lost), machines(bench)] if p) + "\n")
+
+
 def figure(row: dict, key: str, kind: str) -> str:
     """A figure of a row in its unit: two decimals of seconds and of kcal/mol, else three."""
     found = row["metrics"].get(key)
