@@ -177,4 +177,6 @@ def sample(molecule, mark: dict | None) -> Sample:
     facts = counts(molecule) | {k.lower(): tags[k] for k in TAGS}
     facts |= {k.lower(): float(v) for k, v in known.items() if isinstance(v, float)}  # what the guide predicts
     reason = known["REASON"] or ("" if known["FRAGMENTS"] == 1 else "in several pieces")
+    # RDKit takes them for whole, but no training molecule has any: they come where fewer hydrogens are asked than bonds leave
+    reason = reason or ("unpaired electrons" if any(a.GetNumRadicalElectrons() for a in mol.GetAtoms()) else "")
     return Sample({"sdf": block_of(mol, tags).encode()}, kinds, facts, reason, {"sdf": mark} if mark else {})

@@ -16,7 +16,7 @@ from difusa.datasets.repairing import repaired, toml
 from difusa.ethics.bias import repairs
 
 TABLE = {
-    "name": "lopsided", "domain": "molecules", "count": 48, "seed": 5, "shard": 24, "attempts": 3, "make": {"steps": 6},
+    "name": "lopsided", "domain": "molecules", "count": 48, "seed": 5, "shard": 24, "attempts": 10, "make": {"steps": 20},
     "conditions": {"shares": {"atoms": {"12": 0.9375, "15": 0.0625}}, "fixed": {"elements": "C,H,N,O"}},
     "about": {"title": 'A "few" molecules', "creators": ["Ana", "Zé"]},
 }  # fmt: skip
