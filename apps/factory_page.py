@@ -19,8 +19,9 @@ WORKERS = """The command from its start to its end: one worker pinned to one cor
 are no worker's: the program and each worker are started and load their libraries, and the metadata are written. So sets of less
 than three minutes gain less (128 scans, 60 s: 1.64 times as fast)."""
 
-SIZE = """Molecules of two or three dozen network evaluations each, valid or drawn again up to six times. Each reader gave every
-sample, whole and in the order of the index; mlcroissant read the rows by the metadata."""
+SIZE = (
+    """Each reader gave every sample, whole and in the order of the index; mlcroissant read the rows by the metadata."""
+)
 
 
 def write(bench: Bench) -> Path:
@@ -69,6 +70,6 @@ def _size(rows: list[dict]) -> str:
             ["MiB", f"{m['mib']:.0f}"], ["energy, estimated (Wh)", f"{m['energy']:.1f}"],
             ["read back", f"{m['read']:.0f}"], ["seconds by torch, webdataset, Hugging Face datasets", ", ".join(read)],
             ["faults and warnings by mlcroissant", f"{m['croissant_faults']:.0f} and {m['croissant_warnings']:.0f}"],
-            ["rows by mlcroissant", f"{m['croissant_rows']:.0f}"],
+            ["rows by mlcroissant", f"{m['croissant_rows']:.0f}"], *([["note", r["note"]]] if r["note"] else []),
         ]  # fmt: skip
     return table(["figure", "value"], lines)
