@@ -152,10 +152,9 @@ def curved(count: int, seed: int = 0) -> np.ndarray:
 
 
 def searched(size: int) -> dict:
-    """Seconds to build the index and milliseconds a query of one thread, MiB that the index adds, recall of the NEIGHBOURS
+    """Seconds to build the index and milliseconds a query of one thread, MiB of the index, recall of the NEIGHBOURS
     nearest against brute force, and whether near copies are found."""
-    import faiss  # noqa: F401  its code is no part of the index
-    import psutil
+    import faiss
 
     from difusa.ethics.nearest import exact, index, nearest
 
@@ -163,18 +162,16 @@ def searched(size: int) -> dict:
     asked[: QUERIES // 2] = known[: QUERIES // 2] + 1e-3 * np.random.default_rng(0).standard_normal(
         (QUERIES // 2, WIDE)
     )
-    own, began = psutil.Process(), time.perf_counter()
-    before = own.memory_info().rss
+    began = time.perf_counter()
     ready = index(known)
     built = time.perf_counter()
-    memory = own.memory_info().rss - before
     found = nearest(ready, asked, NEIGHBOURS)[0]
     asked_at = time.perf_counter()
     true = exact(known, asked, NEIGHBOURS, block=50)[0]
     brute = time.perf_counter() - asked_at
     return {
         "build": built - began, "query": (asked_at - built) / QUERIES * 1e3, "brute": brute / QUERIES * 1e3,
-        "memory": memory / 2**20,
+        "memory": len(faiss.serialize_index(ready.world)) / 2**20 if ready.world else known.nbytes / 2**20,
         "recall": float(np.mean([len(np.intersect1d(a, b)) / NEIGHBOURS for a, b in zip(found, true, strict=True)])),
         "copies": float((found[: QUERIES // 2, 0] == np.arange(QUERIES // 2)).mean()), "seconds": asked_at - began,
     }  # fmt: skip
